@@ -1,0 +1,1 @@
+"""FHIR R4 in and out: validation at the boundary, resources to commands and back."""

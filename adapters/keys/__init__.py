@@ -1,0 +1,41 @@
+"""The key tree: wrapped keys outside the event log, sealing, and destruction for erasure."""
+
+from adapters.keys.refused import (
+    BodyTampered,
+    KeyCommitmentMismatch,
+    KeyDestroyed,
+    KeyDestructionIncomplete,
+    KeyMissing,
+    KeyRefused,
+    KeyStoreUnavailable,
+    RootKeyExposed,
+    RootKeyMalformed,
+    RootKeyMissing,
+    WrappedKeyTampered,
+)
+from adapters.keys.root import RootKey
+from adapters.keys.seal import SEAL_OVERHEAD, DataKey
+from adapters.keys.store import KeyRecord, KeyStore, SqliteKeyStore, Tombstone
+from adapters.keys.tree import KeyTree
+
+__all__ = [
+    "SEAL_OVERHEAD",
+    "BodyTampered",
+    "DataKey",
+    "KeyCommitmentMismatch",
+    "KeyDestroyed",
+    "KeyDestructionIncomplete",
+    "KeyMissing",
+    "KeyRecord",
+    "KeyRefused",
+    "KeyStore",
+    "KeyStoreUnavailable",
+    "KeyTree",
+    "RootKey",
+    "RootKeyExposed",
+    "RootKeyMalformed",
+    "RootKeyMissing",
+    "SqliteKeyStore",
+    "Tombstone",
+    "WrappedKeyTampered",
+]

@@ -1,0 +1,1 @@
+"""PostgreSQL: the log, the read models and the outbox, with their roles and row policies."""

@@ -1,0 +1,1 @@
+"""The command line `anamnesis`: serve, worker, demo and the operator's tools."""

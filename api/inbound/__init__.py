@@ -1,0 +1,1 @@
+"""Doors for machines: webhooks and feeds from EHRs, payment and device vendors."""

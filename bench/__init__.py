@@ -1,0 +1,1 @@
+"""Hot paths measured beside a reference: `python -m bench NAME`."""

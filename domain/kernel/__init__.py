@@ -1,0 +1,1 @@
+"""The kernel: what every capability is made of. Standard library only."""

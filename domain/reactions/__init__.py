@@ -1,0 +1,4 @@
+"""What follows from an event, as data: one module per capability, here capabilities meet.
+
+`after(event)` yields effects; a worker carries them out and reports back with a command.
+"""

@@ -1,0 +1,1 @@
+"""What every schema module is made of: the context, problems, pages and opaque ids."""

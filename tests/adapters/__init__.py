@@ -1,0 +1,1 @@
+"""The edges against real servers and published vectors."""

@@ -1,0 +1,1 @@
+"""The embedded servers, started for real as several users."""

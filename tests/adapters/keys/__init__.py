@@ -1,0 +1,1 @@
+"""The key tree: sealing, the root file, the store and the tree."""

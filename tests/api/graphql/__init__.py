@@ -1,0 +1,1 @@
+"""The request engine: HTTP rules, operations and limits, answers and masking."""

@@ -1,0 +1,1 @@
+"""Events to rows, and rows rebuilt to the same rows."""

@@ -1,0 +1,1 @@
+"""Operations through the real GraphQL engine, as each persona."""
