@@ -1,0 +1,180 @@
+"""Organisations, places, practitioners and staff, and the roles they hold.
+
+One stream per organisation and per practitioner (staff members included), so that a role's end
+is one event that a rule can rely on by its stream version.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.kernel.command import Command, Reserved, Stream
+from domain.kernel.event import Erased, Event, Unknown
+from domain.kernel.refusal import Refusal
+from domain.kernel.rule import anyone, may, operator, role, system
+from domain.kernel.values import Concept, Identifier, Name, Source
+
+ROLES = frozenset({"clinician", "front-desk", "compliance", "administrator"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """What is listed of an organisation (FHIR Organization)."""
+
+    name: str
+    identifiers: tuple[Identifier, ...] = ()
+    kinds: tuple[Concept, ...] = ()
+    telecoms: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Practitioner:
+    """What is listed of a practitioner or staff member (FHIR Practitioner)."""
+
+    names: tuple[Name, ...]
+    identifiers: tuple[Identifier, ...] = ()
+    gender: str | None = None
+    telecoms: tuple[str, ...] = ()
+
+
+class OrganizationListed(
+    Event, name="directory.organization-listed", version=1, key_class="directory"
+):
+    """An organisation is in the directory under this name."""
+
+    organization: Organization
+    source: Source | None = None
+
+
+class PractitionerListed(
+    Event, name="directory.practitioner-listed", version=1, key_class="directory"
+):
+    """A practitioner or staff member is in the directory under this name."""
+
+    practitioner: Practitioner
+    source: Source | None = None
+
+
+class RoleGiven(Event, name="directory.role-given", version=1, key_class="directory"):
+    """The practitioner or staff member holds a role from now on."""
+
+    role: str
+
+
+class RoleEnded(
+    Event, name="directory.role-ended", version=1, key_class="directory", withdraws_access=True
+):
+    """The role is over; what it opened closes with the next request."""
+
+    role: str
+
+
+class UnknownRole(Refusal):
+    """There is no such role. Choose one of the roles that the directory knows."""
+
+    role: str
+
+
+view = may("directory.view", anyone)
+report = may("directory.report", operator, system)
+appoint = may("directory.appoint", role("administrator"), operator)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A directory entry: what was last listed, and the roles held."""
+
+    id: str
+    listed: Organization | Practitioner | None = None
+    roles: frozenset[str] = frozenset()
+
+    @classmethod
+    def initial(cls, stream: str) -> "Listing":
+        """Not listed."""
+        return cls(stream)
+
+    def evolve(self, event: Event | Erased | Unknown) -> "Listing":
+        """The entry after an event."""
+        match event:
+            case OrganizationListed():
+                return replace(self, listed=event.organization)
+            case PractitionerListed():
+                return replace(self, listed=event.practitioner)
+            case RoleGiven():
+                return replace(self, roles=self.roles | {event.role})
+            case RoleEnded():
+                return replace(self, roles=self.roles - {event.role})
+        return self
+
+
+class ListOrganization(Command[Listing], name="directory.list-organization", rule=report):
+    """File an organisation under its business identifier."""
+
+    key: str
+    organization: Organization
+    source: Source | None = None
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The organisation of this identifier."""
+        return (Stream(fold=Listing, reserved=Reserved("directory.organization", self.key)),)
+
+    def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
+        """An event when something differs from the last listing."""
+        if state.listed != self.organization:
+            yield OrganizationListed(organization=self.organization, source=self.source)
+
+
+class ListPractitioner(Command[Listing], name="directory.list-practitioner", rule=report):
+    """File a practitioner or staff member under their business identifier."""
+
+    key: str
+    practitioner: Practitioner
+    source: Source | None = None
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The practitioner of this identifier."""
+        return (Stream(fold=Listing, reserved=Reserved("directory.practitioner", self.key)),)
+
+    def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
+        """An event when something differs from the last listing."""
+        if state.listed != self.practitioner:
+            yield PractitionerListed(practitioner=self.practitioner, source=self.source)
+
+
+class GiveRole(Command[Listing], name="directory.give-role", rule=appoint):
+    """Give a role to a practitioner or staff member."""
+
+    practitioner: str
+    role: str
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The practitioner."""
+        return (Stream(fold=Listing, id=self.practitioner),)
+
+    def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
+        """Refused for a role that the directory does not know."""
+        if self.role not in ROLES:
+            raise UnknownRole(role=self.role)
+        if self.role not in state.roles:
+            yield RoleGiven(role=self.role)
+
+
+class EndRole(Command[Listing], name="directory.end-role", rule=appoint):
+    """End a role; what it opened closes with the next request."""
+
+    practitioner: str
+    role: str
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The practitioner."""
+        return (Stream(fold=Listing, id=self.practitioner),)
+
+    def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
+        """Nothing when the role is not held."""
+        if self.role in state.roles:
+            yield RoleEnded(role=self.role)

@@ -1,0 +1,224 @@
+"""The only writer: known command? -> load -> subject -> rule -> decide -> stamp -> append.
+
+On a conflict `perform` reloads and decides again, at most `ATTEMPTS` times, so a race ends in the
+refusal that a person understands. A denial appends one `audit.access-refused` and nothing else.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.kernel.command import OWN, At, Command, Stream
+from domain.kernel.context import Actor, Basis, Context
+from domain.kernel.event import Event
+from domain.kernel.log import (
+    Append,
+    Appended,
+    Conflict,
+    Draft,
+    Expected,
+    Known,
+    Loaded,
+    Log,
+    Outcome,
+    fold,
+)
+from domain.kernel.refusal import Busy, KeyReused, NotFound, Refusal, StaleVersion
+from domain.kernel.rule import POLICY_VERSION, Asking, Permit
+from domain.kernel.values import Moment
+
+ATTEMPTS = 8
+Denial = Callable[[Actor, str, str | None, datetime], tuple[str, Event]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a caller gets: positions in the tenant's log and the ids of the command's streams.
+
+    `first` and `last` are None where the wish was already true; `repeated` says that the answer
+    is the first outcome of an earlier call with the same key.
+    """
+
+    tenant: str
+    first: int | None
+    last: int | None
+    streams: tuple[str, ...]
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call: the wish, who wishes it, and the idempotency key it came under."""
+
+    command: Command[Any]
+    actor: Actor
+    key: str
+    correlation: str | None = None
+    causation: str | None = None
+
+
+async def perform(request: Request, log: Log, denial: Denial) -> Receipt:
+    """Make a wish true, once.
+
+    `denial` gives the audit stream and event of a refused access. Raises a Refusal: the command's
+    own, `NotFound` for a denial, `KeyReused`, `StaleVersion`, or `Busy` after `ATTEMPTS` lost
+    races.
+    """
+    actor, command = request.actor, request.command
+    ident = await log.command_id(actor.tenant, actor.id, command.operation, request.key)
+    fingerprint = await log.fingerprint(actor.tenant, command)
+    streams = command.streams
+    for _ in range(ATTEMPTS):
+        recall = await log.recall(actor.tenant, ident, fingerprint, streams)
+        ids = tuple(loaded.id for loaded in recall.streams)
+        if recall.known is not None:
+            return _again(actor.tenant, recall.known, recall.same_request, ids)
+        decided = await _decided(request, log, denial, streams, recall.streams)
+        wish = decided.append(ident, fingerprint)
+        match await log.append(wish):
+            case Appended(first, last):
+                if decided.refusal is not None:
+                    raise decided.refusal
+                return Receipt(tenant=actor.tenant, first=first, last=last, streams=ids)
+            case Known(outcome, same_request):
+                return _again(actor.tenant, outcome, same_request, ids)
+            case Conflict(cause):
+                if cause == "relied":
+                    await log.settle(actor.tenant)
+    raise Busy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """What a request amounts to now, before it has a command id."""
+
+    context: Context
+    tenant: str
+    drafts: tuple[Draft, ...] = ()
+    expected: tuple[Expected, ...] = ()
+    relied: tuple[tuple[str, int], ...] = ()
+    reservations: tuple[tuple[Any, str], ...] = ()
+    refusal: Refusal | None = None
+
+    def append(self, command: bytes, fingerprint: bytes) -> Append:
+        return Append(
+            tenant=self.tenant,
+            command=command,
+            fingerprint=fingerprint,
+            context=self.context,
+            drafts=self.drafts,
+            expected=self.expected,
+            relied=self.relied,
+            reservations=self.reservations,
+            refusal=self.refusal,
+        )
+
+
+async def _decided(
+    request: Request,
+    log: Log,
+    denial: Denial,
+    streams: tuple[Stream, ...],
+    loaded: tuple[Loaded, ...],
+) -> _Decided:
+    command, actor, now = request.command, request.actor, log.now()
+    states = tuple(fold(stream, known) for stream, known in zip(streams, loaded, strict=True))
+    state = states[0] if len(states) == 1 else states
+    subject = command.subject(state)
+    authority = await log.authority(actor, subject)
+    asking = Asking(actor=actor, subject=subject, authority=authority, now=now)
+    permit = command.rule.permit(asking)
+    if permit is None:
+        return _denied(request, denial, subject.chart, now)
+    context = stamp(request, permit, now)
+    try:
+        _check_version(command, loaded[0])
+        drafts = _placed(command, streams, loaded, state, now)
+    except Refusal as refusal:
+        return _Decided(context=context, tenant=actor.tenant, relied=permit.relied, refusal=refusal)
+    pairs = tuple(zip(streams, loaded, strict=True))
+    return _Decided(
+        context=context,
+        tenant=actor.tenant,
+        drafts=drafts,
+        expected=tuple(
+            Expected(stream=known.id, version=None if stream.any_version else known.version)
+            for stream, known in pairs
+        ),
+        relied=permit.relied,
+        reservations=tuple(
+            (stream.reserved, known.id)
+            for stream, known in pairs
+            if drafts and known.fresh and stream.reserved
+        ),
+    )
+
+
+def _denied(request: Request, denial: Denial, chart: str | None, now: datetime) -> _Decided:
+    stream, event = denial(request.actor, request.command.operation, chart, now)
+    return _Decided(
+        context=stamp(request, Permit(Basis("none")), now),
+        tenant=request.actor.tenant,
+        drafts=(Draft(stream=stream, event=event, chart=None, owner=None),),
+        expected=(Expected(stream=stream, version=None),),
+        refusal=NotFound(),
+    )
+
+
+def _check_version(command: Command[Any], loaded: Loaded) -> None:
+    if command.expected_version is not None and command.expected_version != loaded.version:
+        raise StaleVersion(current_version=loaded.version)
+
+
+def _placed(
+    command: Command[Any],
+    streams: tuple[Stream, ...],
+    loaded: tuple[Loaded, ...],
+    state: Any,
+    now: datetime,
+) -> tuple[Draft, ...]:
+    """The decided events as drafts, each in its stream and under its owner's key."""
+    by_id = {known.id: stream for stream, known in zip(streams, loaded, strict=True)}
+    drafts = []
+    for item in command.decide(state, now):
+        at = item if isinstance(item, At) else At(loaded[0].id, item)
+        stream = by_id[at.stream]
+        chart = at.stream if stream.chart == OWN else stream.chart
+        owner = at.stream if stream.owner == OWN else stream.owner
+        drafts.append(Draft(stream=at.stream, event=at.event, chart=chart, owner=owner or chart))
+    return tuple(drafts)
+
+
+def stamp(request: Request, permit: Permit, now: datetime) -> Context:
+    """Who, for whom, why allowed, when: the context of every event of this request."""
+    actor, command = request.actor, request.command
+    received = Moment(now.isoformat())
+    occurred = command.occurred or received
+    return Context(
+        actor=actor.id,
+        actor_kind=actor.kind,
+        purpose=actor.purpose,
+        basis=permit.basis.kind,
+        basis_reference=permit.basis.reference,
+        rule=command.rule.name,
+        policy=POLICY_VERSION,
+        client=actor.client,
+        session=actor.session,
+        reason=actor.reason,
+        correlation=request.correlation,
+        causation=request.causation,
+        received=received.text,
+        occurred=occurred.text,
+        precision=None if command.occurred is None else occurred.precision,
+    )
+
+
+def _again(tenant: str, outcome: Outcome, same_request: bool, streams: tuple[str, ...]) -> Receipt:
+    if not same_request:
+        raise KeyReused()
+    if outcome.refusal is not None:
+        raise outcome.refusal
+    return Receipt(
+        tenant=tenant, first=outcome.first, last=outcome.last, streams=streams, repeated=True
+    )

@@ -1,0 +1,58 @@
+"""The trail: one row per event, findable by chart, actor, type and time.
+
+It holds routing only (positions and opaque ids): who, why and what are read from the event itself.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.audit import AccessRefused
+from domain.kernel.event import Recorded
+from projections.kernel.model import Column, Projection, Put, Table, Write
+
+VERSION = 1
+TRAIL = Table(
+    "audit_trail",
+    (Column("position", "bigint"),),
+    (
+        Column("chart", "uuid"),
+        Column("actor", "text"),
+        Column("type", "text"),
+        Column("stream", "uuid"),
+        Column("at", "timestamptz"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which events: every given part narrows it. Times bound `committed_at`: since <= t < until.
+
+    `upto` is the last position that counts.
+    """
+
+    chart: str | None = None
+    actor: str | None = None
+    stream: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    upto: int | None = None
+
+
+def project(recorded: Recorded) -> Iterator[Write]:
+    """One row per event of any type; a refusal is filed under the chart that was asked for."""
+    header, event = recorded.header, recorded.event
+    chart = event.chart if isinstance(event, AccessRefused) else header.chart
+    values = {
+        "position": recorded.position,
+        "chart": chart,
+        "actor": recorded.context.actor,
+        "type": header.type,
+        "stream": header.stream,
+        "at": recorded.committed_at,
+    }
+    yield Put(TRAIL, values)
+
+
+PROJECTION = Projection("audit", VERSION, (TRAIL,), (AccessRefused,), project, everything=True)

@@ -1,0 +1,39 @@
+"""Every projection of this release. The permission read models are those that rules read."""
+
+from projections import (
+    audit,
+    care,
+    consent,
+    directory,
+    identity,
+    prescriptions,
+    records,
+    registry,
+    results,
+)
+from projections.kernel.model import Panel, Projection
+
+PROJECTIONS: tuple[Projection, ...] = tuple(
+    module.PROJECTION
+    for module in (
+        registry, directory, identity, consent, care, records, results, prescriptions, audit,
+    )
+)  # fmt: skip
+PERMISSIONS = ("registry", "directory", "identity", "consent", "care")
+PANELS: tuple[Panel, ...] = (
+    registry.demographics,
+    registry.deaths,
+    care.visits,
+    records.conditions,
+    records.allergies,
+    records.immunizations,
+    records.observations,
+    records.notes,
+    results.reports,
+    prescriptions.medications,
+)
+
+
+def projection(name: str) -> Projection:
+    """The projection of that name. Raises KeyError."""
+    return {known.name: known for known in PROJECTIONS}[name]

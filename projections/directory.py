@@ -1,0 +1,58 @@
+"""The directory: who works where, and in which roles."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain import directory
+from domain.directory import (
+    Organization,
+    OrganizationListed,
+    Practitioner,
+    PractitionerListed,
+    RoleEnded,
+    RoleGiven,
+)
+from domain.kernel.event import Recorded
+from projections.kernel.model import Column, Drop, Projection, Put, Table, Write
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    """An organisation or a practitioner as last listed."""
+
+    organization: Organization | None = None
+    practitioner: Practitioner | None = None
+
+
+ENTRY = Table("directory_entry", (Column("id", "uuid"),), (Column("kind", "text"),), EntryRow)
+STREAM = Table("directory_stream", (Column("id", "uuid"),), (Column("version", "bigint"),))
+ROLE = Table("directory_role", (Column("practitioner", "uuid"), Column("role", "text")))
+view = directory.view
+
+
+def project(recorded: Recorded) -> Iterator[Write]:
+    """One row per entry, one per role held, and each entry's stream version for the rules."""
+    event, stream = recorded.event, recorded.header.stream
+    yield Put(STREAM, {"id": stream, "version": recorded.version})
+    match event:
+        case OrganizationListed():
+            body = EntryRow(organization=event.organization)
+            yield Put(ENTRY, {"id": stream, "kind": "organization"}, body)
+        case PractitionerListed():
+            body = EntryRow(practitioner=event.practitioner)
+            yield Put(ENTRY, {"id": stream, "kind": "practitioner"}, body)
+        case RoleGiven():
+            yield Put(ROLE, {"practitioner": stream, "role": event.role})
+        case RoleEnded():
+            yield Drop(ROLE, {"practitioner": stream, "role": event.role})
+
+
+PROJECTION = Projection(
+    "directory",
+    VERSION,
+    (ENTRY, STREAM, ROLE),
+    (OrganizationListed, PractitionerListed, RoleGiven, RoleEnded),
+    project,
+)

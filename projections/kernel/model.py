@@ -1,0 +1,168 @@
+"""Read models: tables, writes, projections and named reads, all as data.
+
+A projection is a pure function from event to writes. A table keeps keys, times and states clear
+and everything else in one sealed body; `owner` names whose key seals it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.kernel.event import Event, Recorded
+from domain.kernel.rule import Rule
+from domain.kernel.values import Moment
+
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A clear column: its name and its PostgreSQL type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table in schema `model`; every key starts with the tenant, which is not listed here.
+
+    `body` is the dataclass of the sealed document, or None for a table without one.
+    """
+
+    name: str
+    key: tuple[Column, ...]
+    clear: tuple[Column, ...] = ()
+    body: type[Any] | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Key and clear columns, in order."""
+        return self.key + self.clear
+
+
+def panel_table(name: str, body: type[Any]) -> Table:
+    """The table of a panel: one row document per business object of a chart.
+
+    `at` orders the panel, `state` is the object's status, `kind` its class, `position` the event
+    that wrote the row.
+    """
+    return Table(
+        name,
+        (Column("chart", "uuid"), Column("id", "uuid")),
+        (
+            Column("at", "timestamptz"),
+            Column("state", "text"),
+            Column("kind", "text"),
+            Column("position", "bigint"),
+        ),
+        body,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write the row with this key; `values` has a value for every clear and key column."""
+
+    table: Table
+    values: Mapping[str, object]
+    body: object = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Delete the rows whose columns equal these values."""
+
+    table: Table
+    where: Mapping[str, object]
+
+
+Write = Put | Drop
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A read model: its name, version, tables, the events it opens, and the function.
+
+    `everything` makes it see every event, with bodies opened for `opens` only.
+    """
+
+    name: str
+    version: int
+    tables: tuple[Table, ...]
+    opens: tuple[type[Event], ...]
+    project: Callable[[Recorded], Iterator[Write]] = field(repr=False)
+    everything: bool = False
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The names of the event types whose bodies it needs."""
+        return frozenset(kind.type_name for kind in self.opens)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A named, ruled read of one chart's row documents, newest first."""
+
+    name: str
+    rule: Rule
+    table: Table
+    projection: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Select:
+    """One use of a panel: whose, which page. `after` is the (at, id) of the row before."""
+
+    panel: Panel
+    chart: str
+    first: int
+    after: tuple[datetime, str] | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row document as read: clear columns and the opened body."""
+
+    id: str
+    chart: str
+    at: datetime
+    state: str
+    kind: str
+    position: int
+    body: Any
+
+
+def document(
+    table: Table,
+    recorded: Recorded,
+    ident: str,
+    body: object,
+    *,
+    at: Moment | None,
+    state: str,
+    kind: str = "",
+) -> Put:
+    """A panel's row for an object of the event's chart; an undated object sorts last."""
+    chart = recorded.header.chart
+    values = {
+        "chart": chart,
+        "id": ident,
+        "at": _instant(at),
+        "state": state,
+        "kind": kind,
+        "position": recorded.position,
+    }
+    return Put(table, values, body, owner=chart)
+
+
+def _instant(at: Moment | None) -> datetime:
+    if at is None:
+        return LONG_AGO
+    try:
+        return at.instant
+    except ValueError:
+        return LONG_AGO
