@@ -1,0 +1,130 @@
+"""HTTP out: status codes, headers and the JSON of an answer.
+
+Source: GraphQL over HTTP, stage 2 draft of 2025, section Response. With
+application/graphql-response+json a refused operation is 400; with application/json it is 200,
+because the request was well-formed. Data with field errors is 200 in both; the edition of
+September 2026 recommends 294 (Partial Success) there, which clients do not know yet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from graphql import ExecutionResult
+from starlette.types import Send
+
+from api.graphql.context import (
+    AuditUnavailable,
+    PositionInvalid,
+    PositionTimeout,
+    Unauthenticated,
+)
+from api.graphql.faults import (
+    MASKED,
+    Fault,
+    OperationRefused,
+    cause_of,
+    field_fault,
+    log_bug,
+)
+from api.graphql.registry import Operation
+from api.graphql.request import GRAPHQL_RESPONSE, RequestRefused
+from domain.kernel.refusal import Refusal
+
+_encode = msgspec.json.Encoder().encode
+_MOST_LOGGED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer; nothing of it has been sent."""
+
+    status: int
+    media_type: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    async def send(self, send: Send) -> None:
+        headers = {
+            "content-type": f"{self.media_type}; charset=utf-8",
+            "content-length": str(len(self.body)),
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+            **self.headers,
+        }
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": raw})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def encode_result(result: ExecutionResult, operation: Operation, correlation: str) -> bytes:
+    """Encode data and masked errors as a JSON object without its closing brace.
+
+    Left open because the extensions are known only when the audit has been committed, and this
+    runs meanwhile. Bugs among the errors are logged; an AuditUnavailable among them is raised.
+    """
+    encoded = b'{"data":' + _encode(result.data)
+    if not result.errors:
+        return encoded
+    entries = []
+    for place, error in enumerate(result.errors):
+        fault, bug = field_fault(error)
+        if bug is not None and place < _MOST_LOGGED:
+            log_bug(bug, correlation, operation.name, operation.document_hash)
+        entries.append(fault.entry(correlation))
+    return encoded + b',"errors":' + _encode(entries)
+
+
+def audit_failure(result: ExecutionResult) -> AuditUnavailable | None:
+    """An audit that failed below a resolver ends the whole answer, not one field."""
+    causes = (cause_of(error) for error in result.errors or ())
+    return next((cause for cause in causes if isinstance(cause, AuditUnavailable)), None)
+
+
+def success(open_body: bytes, extensions: Mapping[str, object], media_type: str) -> Answer:
+    """Close the body of `encode_result` with the response extensions."""
+    tail = b',"extensions":' + _encode(extensions) + b"}" if extensions else b"}"
+    return Answer(200, media_type, open_body + tail)
+
+
+def failure(
+    error: Exception, media_type: str, correlation: str, operation: Operation | None = None
+) -> Answer:
+    """The answer without data for anything that ended the request."""
+    status, faults, headers = _describe(error, media_type)
+    if status == 500:
+        log_bug(
+            error,
+            correlation,
+            operation.name if operation else None,
+            operation.document_hash if operation else None,
+        )
+    body = _encode({"errors": [fault.entry(correlation) for fault in faults]})
+    return Answer(status, media_type, body, headers)
+
+
+def _describe(
+    error: Exception, media_type: str
+) -> tuple[int, tuple[Fault, ...], Mapping[str, str]]:
+    match error:
+        case RequestRefused():
+            return error.status, (Fault(error.code, error.message),), error.headers
+        case OperationRefused():
+            return 400 if media_type == GRAPHQL_RESPONSE else 200, error.faults, {}
+        case Unauthenticated():
+            fault = Fault("UNAUTHENTICATED", "Sign in and try again.")
+            return 401, (fault,), {"www-authenticate": "Bearer"}
+        case Refusal():
+            return 403, (Fault(error.code, error.message, error.retryable),), {}
+        case AuditUnavailable():
+            fault = Fault("AUDIT_UNAVAILABLE", "Nothing can be shown right now.", retryable=True)
+            return 503, (fault,), {"retry-after": str(error.retry_after_s)}
+        case PositionTimeout():
+            fault = Fault("POSITION_TIMEOUT", "Recent changes are not visible yet.", retryable=True)
+            return 503, (fault,), {"retry-after": str(error.retry_after_s)}
+        case PositionInvalid():
+            return 400, (Fault("POSITION_INVALID", "The position is not one of ours."),), {}
+        case TimeoutError():
+            fault = Fault("TIMEOUT", "The operation took too long.", retryable=True)
+            return 503, (fault,), {"retry-after": "2"}
+    return 500, (Fault("INTERNAL", MASKED),), {}

@@ -1,0 +1,168 @@
+"""POST /graphql (and GET for trusted documents) as a bare ASGI application.
+
+Source: GraphQL over HTTP, stage 2 draft of 2025. Order of one request: HTTP rules, caller,
+operation, position, execution, audit, answer. No byte of an answer leaves before the audit is
+committed.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from graphql import ExecutionResult, GraphQLSchema, OperationType, execute
+from starlette.types import Receive, Scope, Send
+
+from api.graphql.answer import Answer, audit_failure, encode_result, failure, success
+from api.graphql.context import OperationContext, Unauthenticated
+from api.graphql.faults import OperationRefused, log_bug, variable_faults
+from api.graphql.registry import Limits, Operation, OperationRegistry
+from api.graphql.request import (
+    GRAPHQL_RESPONSE,
+    ClientGone,
+    GraphQLRequest,
+    Headers,
+    RequestRefused,
+    negotiate,
+    read_headers,
+    read_request,
+)
+
+_log = structlog.get_logger("anamnesis.graphql")
+
+OpenContext = Callable[[Scope, Headers], Awaitable[OperationContext]]
+
+
+class GraphQLEndpoint:
+    """An ASGI application over a graphql-core schema.
+
+    `open_context` may raise Unauthenticated (401), a Refusal (403) or AuditUnavailable (503).
+    `operations` are the trusted documents, id to text; ValueError when one does not pass.
+    `development` allows introspection and suggestions of names.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        open_context: OpenContext,
+        limits: Limits | None = None,
+        development: bool = False,
+        operations: Mapping[str, str] | None = None,
+    ) -> None:
+        self._schema = schema
+        self._open_context = open_context
+        self._limits = limits or Limits()
+        self._development = development
+        self.registry = OperationRegistry(
+            schema, self._limits, operations=operations or {}, development=development
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError("the GraphQL endpoint serves HTTP only")
+        try:
+            answer = await self._answer(scope, receive)
+        except ClientGone:
+            return
+        await answer.send(send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        media_type, correlation = GRAPHQL_RESPONSE, uuid.uuid4().hex
+        try:
+            headers = read_headers(scope)
+            media_type = negotiate(headers.get("accept"))
+            request = await read_request(scope, headers, receive, self._limits)
+            async with asyncio.timeout(self._limits.seconds):
+                context = await self._open_context(scope, headers)
+        except ClientGone:
+            raise
+        except Exception as error:
+            if isinstance(error, Unauthenticated):
+                _log.info("graphql.unauthenticated", reason=error.reason_code)
+            return failure(error, media_type, correlation)
+        try:
+            return await self._serve(request, context, media_type)
+        finally:
+            await _close(context)
+
+    async def _serve(
+        self, request: GraphQLRequest, context: OperationContext, media_type: str
+    ) -> Answer:
+        operation = None
+        try:
+            operation = self._find(request)
+            async with asyncio.timeout(self._limits.seconds):
+                if request.position is not None:
+                    await context.wait_for(request.position)
+                result = await self._execute(operation, request, context)
+                return await _settled(result, operation, context, media_type)
+        except Exception as error:
+            return failure(error, media_type, context.correlation, operation)
+
+    def _find(self, request: GraphQLRequest) -> Operation:
+        if request.document_id is not None:
+            operation = self.registry.trusted(request.document_id, request.operation_name)
+        else:
+            operation = self.registry.find(request.document or "", request.operation_name)
+        if request.safe and operation.kind is not OperationType.QUERY:
+            raise RequestRefused(
+                405, "METHOD_NOT_ALLOWED", "Send a mutation by POST.", {"allow": "POST"}
+            )
+        return operation
+
+    async def _execute(
+        self, operation: Operation, request: GraphQLRequest, context: OperationContext
+    ) -> ExecutionResult:
+        outcome = execute(
+            self._schema,
+            operation.document,
+            context_value=context,
+            variable_values=request.variables,
+            operation_name=operation.name,
+            max_coercion_errors=1,
+            hide_suggestions=True,
+        )
+        result = outcome if isinstance(outcome, ExecutionResult) else await outcome
+        if result.data is None and _is_request_error(result):
+            faults = variable_faults(
+                self._schema, operation.definition.variable_definitions or (), request.variables
+            )
+            raise OperationRefused(*faults)
+        return result
+
+
+def _is_request_error(result: ExecutionResult) -> bool:
+    """Field errors have a path; errors of coercing variables have none."""
+    return all(error.path is None for error in result.errors or ())
+
+
+async def _settled(
+    result: ExecutionResult, operation: Operation, context: OperationContext, media_type: str
+) -> Answer:
+    failed = audit_failure(result)
+    if failed is not None:
+        raise failed
+    # The audit commit waits for the disk; the answer is encoded meanwhile.
+    extensions, body = await asyncio.gather(
+        context.settle(), _encoded(result, operation, context.correlation)
+    )
+    if isinstance(body, Exception):
+        raise body
+    return success(body, extensions, media_type)
+
+
+async def _encoded(
+    result: ExecutionResult, operation: Operation, correlation: str
+) -> bytes | Exception:
+    """Returned, not raised: a failure here must not leave the audit commit unawaited."""
+    try:
+        return encode_result(result, operation, correlation)
+    except Exception as error:
+        return error
+
+
+async def _close(context: OperationContext) -> None:
+    try:
+        await context.close()
+    except Exception as error:
+        log_bug(error, context.correlation)
