@@ -1,0 +1,308 @@
+"""FHIR R4 resources as they come over the wire (hl7.org/fhir/R4), with the members we use.
+
+Members that the domain cannot do without are required, so a resource that lacks one does not
+decode. Other members of a resource stay in its received bytes. Numbers are raw JSON tokens:
+`1.10` and `1e3` mean what they mean by how they are written.
+"""
+
+from functools import cache
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw, field
+
+from domain.kernel.values import Coding
+
+ABSENT = Raw(b"")
+
+
+class Wire(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A FHIR element or resource."""
+
+
+class Extent(Wire):
+    """Period: two dateTimes as written."""
+
+    start: str | None = None
+    end: str | None = None
+
+
+class CodeableConcept(Wire):
+    """Codings of one meaning."""
+
+    coding: tuple[Coding, ...] = ()
+    text: str | None = None
+
+
+class Measure(Wire):
+    """Quantity; `value` is the JSON token."""
+
+    value: Raw = ABSENT
+    comparator: str | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+
+
+class BusinessIdentifier(Wire):
+    """Identifier."""
+
+    type: CodeableConcept | None = None
+    system: str | None = None
+    value: str | None = None
+
+
+class Reference(Wire):
+    """A pointer by text (urn:uuid:, Type/id, Type?identifier=system|value) or by identifier."""
+
+    reference: str | None = None
+    type: str | None = None
+    identifier: BusinessIdentifier | None = None
+    display: str | None = None
+
+
+class HumanName(Wire):
+    """A name; `use` `old` and `maiden` are former names."""
+
+    use: str | None = None
+    text: str | None = None
+    family: str | None = None
+    given: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
+
+
+class ContactPoint(Wire):
+    """A telephone number, mail address or the like."""
+
+    value: str | None = None
+
+
+class Address(Wire):
+    """A postal address."""
+
+    text: str | None = None
+    line: tuple[str, ...] = ()
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+
+
+class Attachment(Wire):
+    """Content, here only its media type."""
+
+    content_type: str | None = None
+
+
+class Communication(Wire):
+    """A language of a patient."""
+
+    language: CodeableConcept
+    preferred: bool = False
+
+
+class Patient(Wire):
+    """Patient."""
+
+    identifier: tuple[BusinessIdentifier, ...] = ()
+    name: tuple[HumanName, ...] = ()
+    telecom: tuple[ContactPoint, ...] = ()
+    gender: str | None = None
+    birth_date: str | None = None
+    deceased_boolean: bool = False
+    deceased_date_time: str | None = None
+    address: tuple[Address, ...] = ()
+    communication: tuple[Communication, ...] = ()
+
+
+class Organization(Wire):
+    """Organization."""
+
+    identifier: tuple[BusinessIdentifier, ...] = ()
+    type: tuple[CodeableConcept, ...] = ()
+    name: str | None = None
+    alias: tuple[str, ...] = ()
+    telecom: tuple[ContactPoint, ...] = ()
+    address: tuple[Address, ...] = ()
+
+
+class Practitioner(Wire):
+    """Practitioner."""
+
+    identifier: tuple[BusinessIdentifier, ...] = ()
+    name: tuple[HumanName, ...] = ()
+    telecom: tuple[ContactPoint, ...] = ()
+    gender: str | None = None
+
+
+class Participant(Wire):
+    """Who took part in an encounter."""
+
+    individual: Reference | None = None
+
+
+class Encounter(Wire):
+    """Encounter."""
+
+    status: str
+    kind: Coding | None = field(default=None, name="class")
+    type: tuple[CodeableConcept, ...] = ()
+    subject: Reference | None = None
+    participant: tuple[Participant, ...] = ()
+    period: Extent | None = None
+    reason_code: tuple[CodeableConcept, ...] = ()
+    service_provider: Reference | None = None
+
+
+class Condition(Wire):
+    """Condition."""
+
+    clinical_status: CodeableConcept | None = None
+    verification_status: CodeableConcept | None = None
+    category: tuple[CodeableConcept, ...] = ()
+    code: CodeableConcept = CodeableConcept()
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    onset_date_time: str | None = None
+    onset_period: Extent | None = None
+    abatement_date_time: str | None = None
+    abatement_period: Extent | None = None
+    recorded_date: str | None = None
+
+
+class AllergicReaction(Wire):
+    """What a substance did."""
+
+    manifestation: tuple[CodeableConcept, ...] = ()
+    severity: str | None = None
+
+
+class AllergyIntolerance(Wire):
+    """AllergyIntolerance."""
+
+    clinical_status: CodeableConcept | None = None
+    verification_status: CodeableConcept | None = None
+    type: str | None = None
+    category: tuple[str, ...] = ()
+    criticality: str | None = None
+    code: CodeableConcept = CodeableConcept()
+    patient: Reference | None = None
+    encounter: Reference | None = None
+    recorded_date: str | None = None
+    reaction: tuple[AllergicReaction, ...] = ()
+
+
+class Immunization(Wire):
+    """Immunization."""
+
+    status: str
+    vaccine_code: CodeableConcept
+    patient: Reference | None = None
+    encounter: Reference | None = None
+    occurrence_date_time: str | None = None
+    primary_source: bool | None = None
+    lot_number: str | None = None
+
+
+class Range(Wire):
+    """Observation.referenceRange."""
+
+    low: Measure | None = None
+    high: Measure | None = None
+    text: str | None = None
+
+
+class Valued(Wire):
+    """Code and value[x] of an observation or a component, and why there is no value."""
+
+    code: CodeableConcept
+    value_quantity: Measure | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_string: str | None = None
+    value_boolean: bool | None = None
+    value_integer: Raw = ABSENT
+    value_range: Raw = ABSENT
+    value_ratio: Raw = ABSENT
+    value_sampled_data: Raw = ABSENT
+    value_time: Raw = ABSENT
+    value_date_time: Raw = ABSENT
+    value_period: Raw = ABSENT
+    data_absent_reason: CodeableConcept | None = None
+
+
+class Observation(Valued, kw_only=True):
+    """Observation."""
+
+    status: str
+    category: tuple[CodeableConcept, ...] = ()
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    effective_date_time: str | None = None
+    effective_instant: str | None = None
+    effective_period: Extent | None = None
+    issued: str | None = None
+    performer: tuple[Reference, ...] = ()
+    interpretation: tuple[CodeableConcept, ...] = ()
+    reference_range: tuple[Range, ...] = ()
+    component: tuple[Valued, ...] = ()
+
+
+class DiagnosticReport(Wire):
+    """DiagnosticReport."""
+
+    status: str
+    code: CodeableConcept
+    category: tuple[CodeableConcept, ...] = ()
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Extent | None = None
+    issued: str | None = None
+    performer: tuple[Reference, ...] = ()
+    result: tuple[Reference, ...] = ()
+    conclusion: str | None = None
+    presented_form: tuple[Attachment, ...] = ()
+
+
+class Medication(Wire):
+    """Medication, also where it is contained in a MedicationRequest."""
+
+    id: str | None = None
+    code: CodeableConcept | None = None
+
+
+class Dosage(Wire):
+    """The words of a dosage instruction."""
+
+    text: str | None = None
+    patient_instruction: str | None = None
+
+
+class MedicationRequest(Wire):
+    """MedicationRequest."""
+
+    status: str
+    intent: str | None = None
+    contained: tuple[Medication, ...] = ()
+    medication_codeable_concept: CodeableConcept | None = None
+    medication_reference: Reference | None = None
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    authored_on: str | None = None
+    requester: Reference | None = None
+    reason_code: tuple[CodeableConcept, ...] = ()
+    reason_reference: tuple[Reference, ...] = ()
+    dosage_instruction: tuple[Dosage, ...] = ()
+
+
+W = TypeVar("W", bound=Wire)
+
+
+@cache
+def _decoder(kind: type[W]) -> msgspec.json.Decoder[W]:
+    return msgspec.json.Decoder(kind)
+
+
+def decode(content: bytes | Raw, kind: type[W]) -> W:
+    """Raises msgspec.DecodeError or UnicodeDecodeError for content of another shape."""
+    return _decoder(kind).decode(content)

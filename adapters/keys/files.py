@@ -1,0 +1,28 @@
+"""Creating a file once, whole and durably, also when several processes try."""
+
+import os
+from pathlib import Path
+
+
+def publish(draft: Path, path: Path) -> None:
+    """Give the finished `draft` the name `path`, unless that name is taken; remove the draft.
+
+    A crash or a second process never meets a half-written file, and an existing file is never
+    replaced. The folder entry is durable on return; the draft's content is the caller's to sync.
+    """
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

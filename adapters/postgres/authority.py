@@ -1,0 +1,108 @@
+"""The permissions of an actor from the read models, not older than the last withdrawal."""
+
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from adapters.postgres.progress import Progress
+from domain.kernel.context import Actor, Authority, CareRelation, Grant, RoleHeld, Subject
+
+QUERY = "SELECT model.authority($1, $2::uuid, $3::uuid)"
+
+
+class _Grant(msgspec.Struct):
+    chart: str
+    scopes: list[str]
+    stream: str
+    version: int
+    until: datetime | None
+
+
+class _Relation(msgspec.Struct):
+    chart: str
+    reference: str
+    since: datetime
+    until: datetime | None
+
+
+class _Role(msgspec.Struct):
+    role: str
+    stream: str
+    version: int
+
+
+class _Answer(msgspec.Struct):
+    person: str | None
+    practitioner: str | None
+    version: int
+    own: list[str]
+    grants: list[_Grant]
+    relations: list[_Relation]
+    roles: list[_Role]
+    position: int
+    needed: int | None
+    quarantined: list[str]
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+class AuthorityReader:
+    """Reads authorities; also says which read models of a chart are set aside."""
+
+    def __init__(self, pool: asyncpg.Pool, progress: Progress) -> None:
+        self._pool = pool
+        self._progress = progress
+
+    async def read(self, actor: Actor, subject: Subject) -> Authority:
+        """The authority of an actor about a subject; operators and the system have none stored.
+
+        Raises PositionTimeout when the permission read models do not catch up.
+        """
+        authority, _ = await self.read_with_quarantine(actor, subject)
+        return authority
+
+    async def read_with_quarantine(
+        self, actor: Actor, subject: Subject
+    ) -> tuple[Authority, frozenset[str]]:
+        """The authority, and the projections that are set aside for the subject's chart."""
+        if actor.kind != "account":
+            return Authority(), frozenset()
+        answer = await self._ask(actor, subject)
+        needed = answer.needed or 0
+        if answer.position < needed:
+            await self._progress.reach_permissions(actor.tenant, needed)
+            answer = await self._ask(actor, subject)
+        return _authority(actor, answer), frozenset(answer.quarantined)
+
+    async def _ask(self, actor: Actor, subject: Subject) -> _Answer:
+        return _decode(await self._pool.fetchval(QUERY, actor.tenant, actor.id, subject.chart))
+
+
+def _authority(actor: Actor, answer: _Answer) -> Authority:
+    return Authority(
+        person=answer.person,
+        practitioner=answer.practitioner,
+        account_stream=actor.id if answer.version else None,
+        account_version=answer.version,
+        own_charts=frozenset(answer.own),
+        grants=tuple(
+            Grant(
+                chart=g.chart,
+                scopes=frozenset(g.scopes),
+                stream=g.stream,
+                version=g.version,
+                until=g.until,
+            )
+            for g in answer.grants
+        ),
+        relations=tuple(
+            CareRelation(chart=r.chart, reference=r.reference, since=r.since, until=r.until)
+            for r in answer.relations
+        ),
+        roles=tuple(
+            RoleHeld(role=r.role, stream=r.stream, version=r.version) for r in answer.roles
+        ),
+        position=answer.position,
+    )

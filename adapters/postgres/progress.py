@@ -1,0 +1,90 @@
+"""How far the read models are, and waiting for them: bounded, woken by the projector's NOTIFY."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import asyncpg
+
+CHANNEL = "anamnesis_progress"
+POLL_SECONDS = 0.05
+
+
+class PositionTimeout(Exception):
+    """The read models have not reached the asked position in time. Ask again in a moment."""
+
+
+class Progress:
+    """One process' view of the checkpoints; `listen` makes waits end as soon as they can."""
+
+    def __init__(self, pool: asyncpg.Pool, permissions: Sequence[str], seconds: float = 5.0):
+        self._pool = pool
+        self._permissions = tuple(permissions)
+        self._seconds = seconds
+        self._moved = asyncio.Event()
+        self._reached: dict[tuple[str, str], int] = {}
+        self.waits = 0
+
+    async def listen(self, connection: asyncpg.Connection) -> None:
+        """Hear of progress on this connection, which stays with the caller."""
+        await connection.add_listener(CHANNEL, self._heard)
+
+    def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        for line in str(payload).splitlines():
+            tenant, position, *projections = line.split(" ")
+            for projection in projections:
+                self._note(tenant, projection, int(position))
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    def _note(self, tenant: str, projection: str, position: int) -> None:
+        known = self._reached.get((tenant, projection), 0)
+        self._reached[tenant, projection] = max(known, position)
+
+    async def reach(
+        self, tenant: str, position: int, projections: Sequence[str], seconds: float | None = None
+    ) -> None:
+        """Return when these projections have reached the position. Raises PositionTimeout."""
+        deadline = time.monotonic() + (self._seconds if seconds is None else seconds)
+        while True:
+            moved = self._moved
+            if self._behind(tenant, position, projections):
+                await self._look(tenant, projections)
+            if not self._behind(tenant, position, projections):
+                return
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise PositionTimeout
+            self.waits += 1
+            try:
+                await asyncio.wait_for(moved.wait(), min(left, POLL_SECONDS))
+            except TimeoutError:
+                continue
+
+    async def reach_head(self, tenant: str) -> None:
+        """Wait until the permission read models have reached the head of the log."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT set_config('anamnesis.tenant', $1, true)", tenant)
+            head = await connection.fetchval(
+                "SELECT position FROM log_head WHERE tenant = $1", tenant
+            )
+        await self.reach(tenant, head or 0, self._permissions)
+
+    async def reach_permissions(self, tenant: str, position: int) -> None:
+        """Wait until the permission read models have reached a position."""
+        await self.reach(tenant, position, self._permissions)
+
+    def _behind(self, tenant: str, position: int, projections: Sequence[str]) -> bool:
+        return any(self._reached.get((tenant, name), 0) < position for name in projections)
+
+    async def _look(self, tenant: str, projections: Sequence[str]) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT set_config('anamnesis.tenant', $1, true)", tenant)
+            rows = await connection.fetch(
+                "SELECT projection, position FROM checkpoint"
+                " WHERE tenant = $1 AND projection = ANY($2::text[])",
+                tenant,
+                list(projections),
+            )
+        for row in rows:
+            self._note(tenant, row["projection"], row["position"])

@@ -1,0 +1,103 @@
+"""Row documents: sealing them for the read models, opening them for reads.
+
+A body is bound to its table, tenant and key columns, so that a row moved elsewhere does not open.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from adapters import codec
+from adapters.keys.refused import KeyDestroyed
+from adapters.keys.seal import DataKey
+from adapters.keys.tree import KeyTree
+from projections.kernel.model import Put, Row, Select, Table
+
+KEY_CLASS = "clinical"
+
+
+def row_binding(table: Table, tenant: str, values: Mapping[str, object]) -> bytes:
+    """The associated data of a row's body."""
+    keys = "\0".join(str(values[column.name]) for column in table.key)
+    return f"row\0{table.name}\0{tenant}\0{keys}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRow:
+    """A row ready for its table: key and clear values, then key id and body where it has one."""
+
+    table: Table
+    identity: tuple[object, ...]
+    values: tuple[object, ...]
+
+
+async def seal_row(tenant: str, put: Put, keys: KeyTree) -> SealedRow | None:
+    """The sealed row, or None when the owner's key is destroyed (the fact is erased)."""
+    table = put.table
+    values = [put.values[column.name] for column in table.columns]
+    identity = tuple(str(put.values[column.name]) for column in table.key)
+    if table.body is None:
+        return SealedRow(table, identity, (tenant, *values))
+    owner = put.owner or tenant
+    try:
+        key = keys.cached_compartment(tenant, owner, KEY_CLASS) or await keys.compartment(
+            tenant, owner, KEY_CLASS
+        )
+    except KeyDestroyed:
+        return None
+    body = key.seal(codec.encode_value(put.body), row_binding(table, tenant, put.values))
+    return SealedRow(table, identity, (tenant, *values, key.id, body))
+
+
+def select_sql(select: Select) -> tuple[str, list[object]]:
+    """The keyset page of a panel: `first` rows and one more, newest first."""
+    arguments: list[object] = [select.chart, select.first + 1]
+    conditions = "chart = $1::uuid AND tenant = current_setting('anamnesis.tenant')"
+    if select.kind is not None:
+        arguments.append(select.kind)
+        conditions += f" AND kind = ${len(arguments)}"
+    if select.after is not None:
+        arguments.extend(select.after)
+        place = len(arguments)
+        conditions += f" AND (at, id) < (${place - 1}::timestamptz, ${place}::uuid)"
+    table = select.panel.table.name
+    sql = (
+        f'SELECT id, chart, at, state, kind, "position", key, body FROM model.{table}'
+        f" WHERE {conditions} ORDER BY at DESC, id DESC LIMIT $2"
+    )
+    return sql, arguments
+
+
+async def open_rows(
+    tenant: str, table: Table, records: Sequence[asyncpg.Record], keys: KeyTree
+) -> list[Row]:
+    """Records of a panel as rows, in order; rows whose key is destroyed are left out.
+
+    Raises the key tree's errors for a body that is not this row's.
+    """
+    if table.body is None:
+        raise TypeError(f"{table.name} has no documents")
+    idents = [str(record["key"]) for record in records]
+    found = await keys.by_ids(tenant, set(idents))
+    rows = []
+    for record, ident in zip(records, idents, strict=True):
+        key = found[ident]
+        if isinstance(key, KeyDestroyed):
+            continue
+        if not isinstance(key, DataKey):
+            raise key
+        values = {"id": str(record["id"]), "chart": str(record["chart"])}
+        body = key.open(record["body"], row_binding(table, tenant, values))
+        rows.append(
+            Row(
+                values["id"],
+                values["chart"],
+                record["at"],
+                record["state"],
+                record["kind"],
+                record["position"],
+                codec.decode_value(table.body, body),
+            )
+        )
+    return rows

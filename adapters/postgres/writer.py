@@ -1,0 +1,260 @@
+"""Group commit: whatever arrived during the last commit becomes one call of `log_append`.
+
+Two writer coroutines per process, sharded by tenant. A batch holds commands with distinct ids,
+disjoint exact streams and disjoint reservations; the others wait for the next one. A lost
+connection is resubmitted with the same command ids, so the first answer stands.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from zlib import crc32
+
+import asyncpg
+
+MAX_BATCH = 512
+RECONNECT_SECONDS = (0.0, 0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
+CALL = """SELECT * FROM log_append(
+  $1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::int[], $6::bool[],
+  $7::int[], $8::text[], $9::uuid[], $10::bigint[],
+  $11::int[], $12::text[], $13::uuid[], $14::bigint[],
+  $15::int[], $16::text[], $17::bytea[], $18::uuid[],
+  $19::int[], $20::text[], $21::uuid[], $22::text[], $23::uuid[],
+  $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[])"""
+
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+
+
+class LogUnavailable(Exception):
+    """The log cannot be written now; nothing was acknowledged. Try again in a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """One event ready for the log; ids are canonical UUID text."""
+
+    stream: str
+    type: str
+    key: str
+    header: bytes
+    context: bytes
+    salt: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCommand:
+    """One command's effect as `log_append` takes it."""
+
+    tenant: str
+    id: bytes
+    fingerprint: bytes
+    outcome: bytes | None
+    withdraws: bool
+    events: tuple[SealedEvent, ...]
+    expected: tuple[tuple[str, int | None], ...]
+    relied: tuple[tuple[str, int], ...]
+    reservations: tuple[tuple[bytes, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A row of `log_append`."""
+
+    status: str
+    first: int | None
+    last: int | None
+    fingerprint: bytes | None
+    outcome: bytes | None
+    stream: str | None
+    version: int | None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    command: SealedCommand
+    answer: asyncio.Future[Answer]
+
+
+@dataclass(slots=True)
+class _Claims:
+    """What a batch already touches."""
+
+    ids: set[tuple[str, bytes]] = field(default_factory=set)
+    exact: set[tuple[str, str]] = field(default_factory=set)
+    shared: set[tuple[str, str]] = field(default_factory=set)
+    keys: set[tuple[str, bytes]] = field(default_factory=set)
+
+    def admit(self, command: SealedCommand) -> bool:
+        """Take the command in, unless it shares what only one command of a batch may touch."""
+        tenant = command.tenant
+        exact = {(tenant, stream) for stream, version in command.expected if version is not None}
+        shared = {(tenant, stream) for stream, version in command.expected if version is None}
+        keys = {(tenant, key) for key, _ in command.reservations}
+        relied = {(tenant, stream) for stream, _ in command.relied}
+        if (
+            (tenant, command.id) in self.ids
+            or not self.exact.isdisjoint(exact | shared | relied)
+            or not self.shared.isdisjoint(exact)
+            or not self.keys.isdisjoint(keys)
+        ):
+            return False
+        self.ids.add((tenant, command.id))
+        self.exact |= exact
+        self.shared |= shared | relied
+        self.keys |= keys
+        return True
+
+
+class Writer:
+    """Appends sealed commands; `batches` and `commands` count what was sent."""
+
+    def __init__(self, connect: Connect, shards: int = 2) -> None:
+        self._connect = connect
+        self._queues: list[deque[_Waiting]] = [deque() for _ in range(shards)]
+        self._wakes = [asyncio.Event() for _ in range(shards)]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+        self.batches = 0
+        self.commands = 0
+
+    async def append(self, command: SealedCommand) -> Answer:
+        """Durable when it returns an `appended` answer. Raises LogUnavailable."""
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._run(shard), name=f"log-writer-{shard}")
+                for shard in range(len(self._queues))
+            ]
+        if self._closing:
+            raise LogUnavailable
+        shard = crc32(command.tenant.encode()) % len(self._queues)
+        waiting = _Waiting(command, asyncio.get_running_loop().create_future())
+        self._queues[shard].append(waiting)
+        self._wakes[shard].set()
+        return await waiting.answer
+
+    async def close(self) -> None:
+        """Finish what is queued, then stop."""
+        self._closing = True
+        for wake in self._wakes:
+            wake.set()
+        await asyncio.gather(*self._tasks)
+
+    async def _run(self, shard: int) -> None:
+        queue, wake = self._queues[shard], self._wakes[shard]
+        session = _Session(self._connect)
+        while queue or not self._closing:
+            if not queue:
+                wake.clear()
+                if not self._closing:
+                    await wake.wait()
+                continue
+            batch = _take(queue)
+            await self._commit(session, batch)
+        await session.close()
+
+    async def _commit(self, session: "_Session", batch: list[_Waiting]) -> None:
+        try:
+            rows = await session.call(_columns([waiting.command for waiting in batch]))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            for waiting in batch:
+                if not waiting.answer.done():
+                    failure = LogUnavailable()
+                    failure.__cause__ = error
+                    waiting.answer.set_exception(failure)
+            return
+        self.batches += 1
+        self.commands += len(batch)
+        for row in rows:
+            answer = batch[row["command"] - 1].answer
+            if not answer.done():
+                stream = row["stream"]
+                answer.set_result(
+                    Answer(
+                        row["status"],
+                        row["first"],
+                        row["last"],
+                        row["fingerprint"],
+                        row["outcome"],
+                        None if stream is None else str(stream),
+                        row["version"],
+                    )
+                )
+
+
+class _Session:
+    """One connection that is made again when it is lost."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._connection: asyncpg.Connection | None = None
+        self._call: asyncpg.prepared_stmt.PreparedStatement | None = None
+
+    async def call(self, columns: tuple[list[object], ...]) -> list[asyncpg.Record]:
+        for pause in RECONNECT_SECONDS:
+            try:
+                if self._connection is None or self._call is None:
+                    self._connection = await self._connect()
+                    self._call = await self._connection.prepare(CALL)
+                rows: list[asyncpg.Record] = await self._call.fetch(*columns)
+                return rows
+            except (
+                OSError,
+                asyncpg.InterfaceError,
+                asyncpg.PostgresConnectionError,
+                asyncpg.OperatorInterventionError,
+            ) as error:
+                lost = error
+                await self.close()
+                await asyncio.sleep(pause)
+        raise lost
+
+    async def close(self) -> None:
+        connection, self._connection, self._call = self._connection, None, None
+        if connection is not None:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=5)
+
+
+def _take(queue: deque[_Waiting]) -> list[_Waiting]:
+    """The next batch; whatever must wait keeps its place in the queue."""
+    claims = _Claims()
+    batch: list[_Waiting] = []
+    later: list[_Waiting] = []
+    while queue and len(batch) < MAX_BATCH and len(later) < MAX_BATCH:
+        waiting = queue.popleft()
+        (batch if claims.admit(waiting.command) else later).append(waiting)
+    queue.extendleft(reversed(later))
+    return batch
+
+
+def _columns(batch: list[SealedCommand]) -> tuple[list[object], ...]:
+    """The batch as the parallel arrays of `log_append`; commands are numbered from 1."""
+    commands: list[tuple[object, ...]] = []
+    expected: list[tuple[object, ...]] = []
+    relied: list[tuple[object, ...]] = []
+    reserved: list[tuple[object, ...]] = []
+    events: list[tuple[object, ...]] = []
+    for number, c in enumerate(batch, 1):
+        tenant = c.tenant
+        commands.append((tenant, c.id, c.fingerprint, c.outcome, len(c.events), c.withdraws))
+        expected.extend((number, tenant, stream, at) for stream, at in c.expected)
+        relied.extend((number, tenant, stream, at) for stream, at in c.relied)
+        reserved.extend((number, tenant, key, stream) for key, stream in c.reservations)
+        events.extend(
+            (number, tenant, e.stream, e.type, e.key, e.header, e.context, e.salt, e.body)
+            for e in c.events
+        )
+    return (
+        *_transposed(commands, 6),
+        *_transposed(expected, 4),
+        *_transposed(relied, 4),
+        *_transposed(reserved, 4),
+        *_transposed(events, 9),
+    )
+
+
+def _transposed(rows: list[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -1,0 +1,120 @@
+"""The house put together: pools by role, key tree, log, read models."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+
+from adapters.keys import KeyTree, RootKey, SqliteKeyStore
+from adapters.objects import ObjectStore
+from adapters.postgres.authority import AuthorityReader
+from adapters.postgres.log import PostgresLog
+from adapters.postgres.progress import Progress
+from adapters.postgres.projector import Projector
+from adapters.postgres.writer import Writer
+from api.settings import Settings
+from domain import audit
+from domain.kernel.perform import Receipt, Request, perform
+from projections.catalogue import PERMISSIONS, PROJECTIONS
+
+MAX_SKEW_SECONDS = 2.0
+POOL_SIZE = 12
+
+
+class ClockSkew(Exception):
+    """This machine's clock and the database's differ by more than 2 s. Synchronise them (NTP)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What one process works with; opened and closed by `open_house`."""
+
+    settings: Settings
+    keys: KeyTree
+    objects: ObjectStore
+    api: asyncpg.Pool
+    auditor: asyncpg.Pool
+    writer: Writer
+    log: PostgresLog
+    authorities: AuthorityReader
+    progress: Progress
+
+    async def do(self, request: Request) -> Receipt:
+        """Perform a command. Raises its Refusal."""
+        return await perform(request, self.log, audit.refused)
+
+    async def tenants(self) -> list[str]:
+        """The tenants whose logs are open."""
+        return await tenants(self.settings)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """Pools, keys and log; closes them in order. Raises ClockSkew."""
+    settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = SqliteKeyStore(settings.keys / "keys.sqlite3")
+    keys = KeyTree(RootKey.load_or_create(settings.keys / "root.key"), store)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        api = await stack.enter_async_context(_pool(settings.role_dsn("api"), POOL_SIZE))
+        auditor = await stack.enter_async_context(_pool(settings.role_dsn("auditor"), 4))
+        await _check_clock(api)
+        progress = Progress(api, PERMISSIONS)
+        listener = await asyncpg.connect(settings.role_dsn("api"))
+        stack.push_async_callback(listener.close)
+        await progress.listen(listener)
+        writer = Writer(lambda: asyncpg.connect(settings.role_dsn("api")))
+        stack.push_async_callback(writer.close)
+        authorities = AuthorityReader(api, progress)
+        yield House(
+            settings=settings,
+            keys=keys,
+            objects=ObjectStore.local(settings.objects),
+            api=api,
+            auditor=auditor,
+            writer=writer,
+            log=PostgresLog(api, writer, keys, authorities, progress),
+            authorities=authorities,
+            progress=progress,
+        )
+
+
+@asynccontextmanager
+async def projecting(house: House) -> AsyncIterator[Projector]:
+    """A projector that tails the log of every tenant while the context is open."""
+    dsn = house.settings.role_dsn("projector")
+    async with _pool(dsn, 4) as pool:
+        listener = await asyncpg.connect(dsn)
+        projector = Projector(pool, house.keys, PROJECTIONS)
+        task = asyncio.create_task(projector.run(await house.tenants(), listener), name="projector")
+        try:
+            yield projector
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await listener.close()
+
+
+async def tenants(settings: Settings) -> list[str]:
+    """The tenants whose logs are open, read with the owner's DSN."""
+    connection = await asyncpg.connect(settings.dsn)
+    try:
+        rows = await connection.fetch("SELECT tenant FROM log_head ORDER BY tenant")
+    finally:
+        await connection.close()
+    return [row["tenant"] for row in rows]
+
+
+def _pool(dsn: str, size: int) -> asyncpg.Pool:
+    return asyncpg.create_pool(dsn, min_size=1, max_size=size)
+
+
+async def _check_clock(pool: asyncpg.Pool) -> None:
+    theirs = await pool.fetchval("SELECT clock_timestamp()")
+    if abs((datetime.now(UTC) - theirs).total_seconds()) > MAX_SKEW_SECONDS:
+        raise ClockSkew

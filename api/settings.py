@@ -1,0 +1,50 @@
+"""Where a process finds its database, keys and objects. Given DSNs always win over embedded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+ROLES = ("api", "projector", "worker", "auditor")
+
+
+class SettingMissing(Exception):
+    """A setting is absent. Set the named environment variable, or use `anamnesis demo`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `open_house` needs; `dsn` is the owner's, the roles sign in with their own."""
+
+    dsn: str
+    keys: Path
+    objects: Path
+    profile: str = "production"
+
+    def role_dsn(self, role: str) -> str:
+        """The DSN of an application role: the owner's with another user."""
+        parts = urlsplit(self.dsn)
+        host = parts.netloc.rpartition("@")[2]
+        user = f"anamnesis_{role}"
+        return urlunsplit(parts._replace(netloc=f"{user}@{host}"))
+
+    @classmethod
+    def in_folder(cls, folder: Path, dsn: str, profile: str = "production") -> "Settings":
+        """Keys and objects below one folder."""
+        return cls(dsn=dsn, keys=folder / "keys", objects=folder / "objects", profile=profile)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE.
+
+        Raises SettingMissing with the name of what is absent.
+        """
+        for name in ("ANAMNESIS_DSN", "ANAMNESIS_KEYS", "ANAMNESIS_OBJECTS"):
+            if not environment.get(name):
+                raise SettingMissing(name)
+        return cls(
+            dsn=environment["ANAMNESIS_DSN"],
+            keys=Path(environment["ANAMNESIS_KEYS"]),
+            objects=Path(environment["ANAMNESIS_OBJECTS"]),
+            profile=environment.get("ANAMNESIS_PROFILE", "production"),
+        )

@@ -1,0 +1,258 @@
+"""The analytes of clinical chemistry, by the short names that the stories use."""
+
+from dataclasses import replace
+
+from demo.stories.analytes import Analyte, Range, analyte, between, by_sex, up_to
+
+CHEMISTRY: dict[str, Analyte] = {
+    "glucose": analyte(
+        "2345-7", "Glucose [Mass/volume] in Serum or Plasma", "Glucose", "mg/dL", between(70, 99)
+    ),
+    "bun": analyte(
+        "3094-0",
+        "Urea nitrogen [Mass/volume] in Serum or Plasma",
+        "Urea nitrogen (BUN)",
+        "mg/dL",
+        between(7, 20),
+    ),
+    "creatinine": analyte(
+        "2160-0",
+        "Creatinine [Mass/volume] in Serum or Plasma",
+        "Creatinine",
+        "mg/dL",
+        *by_sex((0.5, 1.1), (0.7, 1.3)),
+    ),
+    "egfr": analyte(
+        "62238-1",
+        "Glomerular filtration rate/1.73 sq M.predicted [Volume Rate/Area] in Serum, Plasma or "
+        "Blood by Creatinine-based formula (CKD-EPI)",
+        "Kidney function (eGFR)",
+        "mL/min/{1.73_m2}",
+        Range(60, None, "60 or higher"),
+    ),
+    "sodium": analyte(
+        "2951-2", "Sodium [Moles/volume] in Serum or Plasma", "Sodium", "mmol/L", between(136, 145)
+    ),
+    "potassium": replace(
+        analyte(
+            "2823-3",
+            "Potassium [Moles/volume] in Serum or Plasma",
+            "Potassium",
+            "mmol/L",
+            between(3.5, 5.1),
+        ),
+        critical_low=2.5,
+        critical_high=6.2,
+    ),
+    "chloride": analyte(
+        "2075-0",
+        "Chloride [Moles/volume] in Serum or Plasma",
+        "Chloride",
+        "mmol/L",
+        between(98, 107),
+    ),
+    "co2": analyte(
+        "2028-9",
+        "Carbon dioxide, total [Moles/volume] in Serum or Plasma",
+        "Carbon dioxide",
+        "mmol/L",
+        between(22, 29),
+    ),
+    "calcium": analyte(
+        "17861-6",
+        "Calcium [Mass/volume] in Serum or Plasma",
+        "Calcium",
+        "mg/dL",
+        between(8.6, 10.2),
+    ),
+    "magnesium": analyte(
+        "19123-9",
+        "Magnesium [Mass/volume] in Serum or Plasma",
+        "Magnesium",
+        "mg/dL",
+        between(1.7, 2.4),
+    ),
+    "alt": analyte(
+        "1742-6",
+        "Alanine aminotransferase [Enzymatic activity/volume] in Serum or Plasma",
+        "ALT",
+        "U/L",
+        *by_sex((7, 35), (7, 45)),
+    ),
+    "ast": analyte(
+        "1920-8",
+        "Aspartate aminotransferase [Enzymatic activity/volume] in Serum or Plasma",
+        "AST",
+        "U/L",
+        *by_sex((8, 33), (8, 40)),
+    ),
+    "a1c": analyte(
+        "4548-4",
+        "Hemoglobin A1c/Hemoglobin.total in Blood",
+        "Hemoglobin A1c",
+        "%",
+        Range(4.0, 5.6, "4.0-5.6 %; 5.7-6.4 % prediabetes; 6.5 % and up diabetes"),
+    ),
+    "uacr": analyte(
+        "9318-7",
+        "Albumin/Creatinine [Mass Ratio] in Urine",
+        "Urine albumin/creatinine",
+        "mg/g{creat}",
+        up_to(29, "<30 mg/g"),
+    ),
+    "cholesterol": analyte(
+        "2093-3",
+        "Cholesterol [Mass/volume] in Serum or Plasma",
+        "Total cholesterol",
+        "mg/dL",
+        up_to(199, "<200 mg/dL"),
+    ),
+    "hdl": analyte(
+        "2085-9",
+        "Cholesterol in HDL [Mass/volume] in Serum or Plasma",
+        "HDL cholesterol",
+        "mg/dL",
+        Range(50, None, ">=50 mg/dL", "female"),
+        Range(40, None, ">=40 mg/dL", "male"),
+    ),
+    "triglycerides": analyte(
+        "2571-8",
+        "Triglyceride [Mass/volume] in Serum or Plasma",
+        "Triglycerides",
+        "mg/dL",
+        up_to(149, "<150 mg/dL"),
+    ),
+    "ldl": analyte(
+        "13457-7",
+        "Cholesterol in LDL [Mass/volume] in Serum or Plasma by calculation",
+        "LDL cholesterol",
+        "mg/dL",
+        up_to(99, "<100 mg/dL"),
+    ),
+    "tsh": analyte(
+        "3016-3",
+        "Thyrotropin [Units/volume] in Serum or Plasma",
+        "TSH",
+        "m[IU]/L",
+        between(0.45, 4.5),
+    ),
+    "free_t4": analyte(
+        "3024-7",
+        "Thyroxine (T4) free [Mass/volume] in Serum or Plasma",
+        "Free T4",
+        "ng/dL",
+        between(0.8, 1.8),
+    ),
+    "tpo": analyte(
+        "8099-4",
+        "Thyroperoxidase Ab [Units/volume] in Serum or Plasma",
+        "Thyroid peroxidase antibody",
+        "[IU]/mL",
+        up_to(34, "<35 IU/mL"),
+    ),
+    "b12": analyte(
+        "2132-9",
+        "Cobalamin (Vitamin B12) [Mass/volume] in Serum or Plasma",
+        "Vitamin B12",
+        "pg/mL",
+        between(232, 1245),
+    ),
+    "vitamin_d": analyte(
+        "62292-8",
+        "25-Hydroxyvitamin D2+25-Hydroxyvitamin D3 [Mass/volume] in Serum or Plasma",
+        "Vitamin D",
+        "ng/mL",
+        between(30, 100),
+    ),
+    "ferritin": analyte(
+        "2276-4",
+        "Ferritin [Mass/volume] in Serum or Plasma",
+        "Ferritin",
+        "ng/mL",
+        *by_sex((15, 150), (30, 400)),
+    ),
+    "iron": analyte(
+        "2498-4",
+        "Iron [Mass/volume] in Serum or Plasma",
+        "Iron",
+        "ug/dL",
+        *by_sex((40, 160), (50, 170)),
+    ),
+    "tibc": analyte(
+        "2500-7",
+        "Iron binding capacity [Mass/volume] in Serum or Plasma",
+        "Iron-binding capacity",
+        "ug/dL",
+        between(250, 450),
+    ),
+    "iron_saturation": analyte(
+        "2502-3",
+        "Iron saturation [Mass Fraction] in Serum or Plasma",
+        "Iron saturation",
+        "%",
+        between(15, 55),
+    ),
+    "nt_probnp": analyte(
+        "33762-6",
+        "Natriuretic peptide.B prohormone N-Terminal [Mass/volume] in Serum or Plasma",
+        "NT-proBNP",
+        "pg/mL",
+        Range(None, 449, "<450 pg/mL", from_age=75),
+        Range(None, 124, "<125 pg/mL"),
+    ),
+    "troponin": replace(
+        analyte(
+            "89579-7",
+            "Troponin I.cardiac [Mass/volume] in Serum or Plasma by High sensitivity method",
+            "Troponin I, high sensitivity",
+            "ng/L",
+            *(Range(None, 11, "<12 ng/L", "female"), Range(None, 19, "<20 ng/L", "male")),
+        ),
+        critical_high=100,
+    ),
+    "peanut_ige": analyte(
+        "6206-7",
+        "Peanut IgE Ab [Units/volume] in Serum",
+        "Peanut IgE",
+        "k[IU]/L",
+        up_to(0.34, "<0.35 kU/L"),
+    ),
+    "lead": analyte(
+        "5671-3", "Lead [Mass/volume] in Blood", "Lead", "ug/dL", up_to(3.4, "<3.5 ug/dL")
+    ),
+    "glucose_50g": analyte(
+        "1504-0",
+        "Glucose [Mass/volume] in Serum or Plasma --1 hour post 50 g glucose PO",
+        "Glucose, 1 hour after 50 g",
+        "mg/dL",
+        up_to(139, "<140 mg/dL"),
+    ),
+    "glucose_fasting": analyte(
+        "1558-6",
+        "Fasting glucose [Mass/volume] in Serum or Plasma",
+        "Glucose, fasting",
+        "mg/dL",
+        up_to(94, "<95 mg/dL"),
+    ),
+    "glucose_1h": analyte(
+        "1501-6",
+        "Glucose [Mass/volume] in Serum or Plasma --1 hour post 100 g glucose PO",
+        "Glucose, 1 hour after 100 g",
+        "mg/dL",
+        up_to(179, "<180 mg/dL"),
+    ),
+    "glucose_2h": analyte(
+        "1514-9",
+        "Glucose [Mass/volume] in Serum or Plasma --2 hours post 100 g glucose PO",
+        "Glucose, 2 hours after 100 g",
+        "mg/dL",
+        up_to(154, "<155 mg/dL"),
+    ),
+    "glucose_3h": analyte(
+        "1530-5",
+        "Glucose [Mass/volume] in Serum or Plasma --3 hours post 100 g glucose PO",
+        "Glucose, 3 hours after 100 g",
+        "mg/dL",
+        up_to(139, "<140 mg/dL"),
+    ),
+}
