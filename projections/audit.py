@@ -9,7 +9,7 @@ from datetime import datetime
 
 from domain.audit import AccessRefused
 from domain.kernel.event import Recorded
-from projections.kernel.model import Column, Projection, Put, Table, Write
+from domain.kernel.readmodel import Column, Projection, Put, Table, Write
 
 VERSION = 1
 TRAIL = Table(

@@ -7,18 +7,9 @@ from datetime import datetime, timedelta
 from domain import care
 from domain.care import CareTeamJoined, CareTeamLeft, EncounterReported, Visit
 from domain.kernel.event import Erased, Recorded
+from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table, Write
 from domain.kernel.values import Moment, Source
-from projections.kernel.model import (
-    Column,
-    Drop,
-    Panel,
-    Projection,
-    Put,
-    Table,
-    Write,
-    document,
-    panel_table,
-)
+from projections.kernel.panels import document, panel_table
 
 VERSION = 1
 AFTERCARE = timedelta(days=180)

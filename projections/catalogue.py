@@ -1,5 +1,6 @@
 """Every projection of this release. The permission read models are those that rules read."""
 
+from domain.kernel.readmodel import Panel, Projection
 from projections import (
     audit,
     care,
@@ -11,7 +12,6 @@ from projections import (
     registry,
     results,
 )
-from projections.kernel.model import Panel, Projection
 
 PROJECTIONS: tuple[Projection, ...] = tuple(
     module.PROJECTION

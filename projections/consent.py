@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from domain.consent import ProxyAccessGranted, ProxyAccessWithdrawn
 from domain.kernel.event import Erased, Recorded
-from projections.kernel.model import Column, Drop, Projection, Put, Table, Write
+from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
 VERSION = 1
 GRANT = Table(

@@ -13,7 +13,7 @@ from domain.directory import (
     RoleGiven,
 )
 from domain.kernel.event import Recorded
-from projections.kernel.model import Column, Drop, Projection, Put, Table, Write
+from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
 VERSION = 1
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domain.identity import AccountClosed, AccountOpened
 from domain.kernel.event import Recorded
-from projections.kernel.model import Column, Drop, Projection, Put, Table, Write
+from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
 VERSION = 1
 

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from domain import records
 from domain.kernel.event import Recorded
+from domain.kernel.readmodel import Panel, Projection, Write
 from domain.kernel.values import Source
 from domain.records import Fact, RecordCorrected, RecordFiled
-from projections.kernel.model import Panel, Projection, Write, document, panel_table
+from projections.kernel.panels import document, panel_table
 
 VERSION = 1
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain import registry
 from domain.kernel.event import Erased, Recorded
+from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table, Write
 from domain.kernel.values import Identifier, Moment
 from domain.registry import (
     ChartLinked,
@@ -14,17 +15,7 @@ from domain.registry import (
     Demographics,
     DemographicsReported,
 )
-from projections.kernel.model import (
-    Column,
-    Drop,
-    Panel,
-    Projection,
-    Put,
-    Table,
-    Write,
-    document,
-    panel_table,
-)
+from projections.kernel.panels import document, panel_table
 
 VERSION = 1
 

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from domain import results
 from domain.kernel.event import Erased, Recorded
+from domain.kernel.readmodel import Drop, Panel, Projection, Write
 from domain.kernel.values import Source
 from domain.results import Report, ResultReceived
-from projections.kernel.model import Drop, Panel, Projection, Write, document, panel_table
+from projections.kernel.panels import document, panel_table
 
 VERSION = 1
 

@@ -18,7 +18,7 @@ from adapters.postgres.opening import opened_body
 from adapters.postgres.progress import CHANNEL
 from adapters.postgres.tables import Names, Pending
 from domain.kernel.event import Header, Recorded
-from projections.kernel.model import Projection
+from domain.kernel.readmodel import Projection
 
 BATCH = 5_000
 LOG_CHANNEL = "anamnesis_log"
@@ -152,9 +152,7 @@ class Projector:
             if head is None or head <= start:
                 return 0
             projections = [self._projections[name] for name in held]
-            events = await read(
-                connection, tenant, (start, head, limit), projections, self._keys
-            )
+            events = await read(connection, tenant, (start, head, limit), projections, self._keys)
             quarantined = await known_quarantine(connection, tenant)
             batch = Batch(tenant, self._keys, quarantined)
             for projection in projections:

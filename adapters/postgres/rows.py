@@ -12,7 +12,7 @@ from adapters import codec
 from adapters.keys.refused import KeyDestroyed
 from adapters.keys.seal import DataKey
 from adapters.keys.tree import KeyTree
-from projections.kernel.model import Put, Row, Select, Table
+from domain.kernel.readmodel import Put, Row, Select, Table
 
 KEY_CLASS = "clinical"
 

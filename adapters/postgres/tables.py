@@ -8,7 +8,7 @@ import asyncpg
 
 from adapters.keys.tree import KeyTree
 from adapters.postgres.rows import SealedRow, seal_row
-from projections.kernel.model import Column, Drop, Table, Write
+from domain.kernel.readmodel import Column, Drop, Table, Write
 
 Names = Mapping[str, str]
 """Where a table's rows go: its own name, or the name of the copy that a rebuild fills."""

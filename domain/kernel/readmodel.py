@@ -6,14 +6,11 @@ and everything else in one sealed body; `owner` names whose key seals it.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from domain.kernel.event import Event, Recorded
 from domain.kernel.rule import Rule
-from domain.kernel.values import Moment
-
-LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +37,6 @@ class Table:
     def columns(self) -> tuple[Column, ...]:
         """Key and clear columns, in order."""
         return self.key + self.clear
-
-
-def panel_table(name: str, body: type[Any]) -> Table:
-    """The table of a panel: one row document per business object of a chart.
-
-    `at` orders the panel, `state` is the object's status, `kind` its class, `position` the event
-    that wrote the row.
-    """
-    return Table(
-        name,
-        (Column("chart", "uuid"), Column("id", "uuid")),
-        (
-            Column("at", "timestamptz"),
-            Column("state", "text"),
-            Column("kind", "text"),
-            Column("position", "bigint"),
-        ),
-        body,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,35 +112,3 @@ class Row:
     kind: str
     position: int
     body: Any
-
-
-def document(
-    table: Table,
-    recorded: Recorded,
-    ident: str,
-    body: object,
-    *,
-    at: Moment | None,
-    state: str,
-    kind: str = "",
-) -> Put:
-    """A panel's row for an object of the event's chart; an undated object sorts last."""
-    chart = recorded.header.chart
-    values = {
-        "chart": chart,
-        "id": ident,
-        "at": _instant(at),
-        "state": state,
-        "kind": kind,
-        "position": recorded.position,
-    }
-    return Put(table, values, body, owner=chart)
-
-
-def _instant(at: Moment | None) -> datetime:
-    if at is None:
-        return LONG_AGO
-    try:
-        return at.instant
-    except ValueError:
-        return LONG_AGO
