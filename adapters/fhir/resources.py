@@ -5,8 +5,7 @@ decode. Other members of a resource stay in its received bytes. Numbers are raw 
 `1.10` and `1e3` mean what they mean by how they are written.
 """
 
-from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, field
@@ -20,21 +19,21 @@ class Wire(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A FHIR element or resource."""
 
 
-class Extent(Wire):
+class Extent(Wire, frozen=True):
     """Period: two dateTimes as written."""
 
     start: str | None = None
     end: str | None = None
 
 
-class CodeableConcept(Wire):
+class CodeableConcept(Wire, frozen=True):
     """Codings of one meaning."""
 
     coding: tuple[Coding, ...] = ()
     text: str | None = None
 
 
-class Measure(Wire):
+class Measure(Wire, frozen=True):
     """Quantity; `value` is the JSON token."""
 
     value: Raw = ABSENT
@@ -44,7 +43,7 @@ class Measure(Wire):
     code: str | None = None
 
 
-class BusinessIdentifier(Wire):
+class BusinessIdentifier(Wire, frozen=True):
     """Identifier."""
 
     type: CodeableConcept | None = None
@@ -52,16 +51,15 @@ class BusinessIdentifier(Wire):
     value: str | None = None
 
 
-class Reference(Wire):
+class Reference(Wire, frozen=True):
     """A pointer by text (urn:uuid:, Type/id, Type?identifier=system|value) or by identifier."""
 
     reference: str | None = None
-    type: str | None = None
     identifier: BusinessIdentifier | None = None
     display: str | None = None
 
 
-class HumanName(Wire):
+class HumanName(Wire, frozen=True):
     """A name; `use` `old` and `maiden` are former names."""
 
     use: str | None = None
@@ -71,13 +69,13 @@ class HumanName(Wire):
     prefix: tuple[str, ...] = ()
 
 
-class ContactPoint(Wire):
+class ContactPoint(Wire, frozen=True):
     """A telephone number, mail address or the like."""
 
     value: str | None = None
 
 
-class Address(Wire):
+class Address(Wire, frozen=True):
     """A postal address."""
 
     text: str | None = None
@@ -88,20 +86,20 @@ class Address(Wire):
     country: str | None = None
 
 
-class Attachment(Wire):
+class Attachment(Wire, frozen=True):
     """Content, here only its media type."""
 
     content_type: str | None = None
 
 
-class Communication(Wire):
+class Communication(Wire, frozen=True):
     """A language of a patient."""
 
     language: CodeableConcept
     preferred: bool = False
 
 
-class Patient(Wire):
+class Patient(Wire, frozen=True):
     """Patient."""
 
     identifier: tuple[BusinessIdentifier, ...] = ()
@@ -115,7 +113,7 @@ class Patient(Wire):
     communication: tuple[Communication, ...] = ()
 
 
-class Organization(Wire):
+class Organization(Wire, frozen=True):
     """Organization."""
 
     identifier: tuple[BusinessIdentifier, ...] = ()
@@ -126,7 +124,7 @@ class Organization(Wire):
     address: tuple[Address, ...] = ()
 
 
-class Practitioner(Wire):
+class Practitioner(Wire, frozen=True):
     """Practitioner."""
 
     identifier: tuple[BusinessIdentifier, ...] = ()
@@ -135,13 +133,13 @@ class Practitioner(Wire):
     gender: str | None = None
 
 
-class Participant(Wire):
+class Participant(Wire, frozen=True):
     """Who took part in an encounter."""
 
     individual: Reference | None = None
 
 
-class Encounter(Wire):
+class Encounter(Wire, frozen=True):
     """Encounter."""
 
     status: str
@@ -154,7 +152,7 @@ class Encounter(Wire):
     service_provider: Reference | None = None
 
 
-class Condition(Wire):
+class Condition(Wire, frozen=True):
     """Condition."""
 
     clinical_status: CodeableConcept | None = None
@@ -170,14 +168,14 @@ class Condition(Wire):
     recorded_date: str | None = None
 
 
-class AllergicReaction(Wire):
+class AllergicReaction(Wire, frozen=True):
     """What a substance did."""
 
     manifestation: tuple[CodeableConcept, ...] = ()
     severity: str | None = None
 
 
-class AllergyIntolerance(Wire):
+class AllergyIntolerance(Wire, frozen=True):
     """AllergyIntolerance."""
 
     clinical_status: CodeableConcept | None = None
@@ -186,25 +184,25 @@ class AllergyIntolerance(Wire):
     category: tuple[str, ...] = ()
     criticality: str | None = None
     code: CodeableConcept = CodeableConcept()
-    patient: Reference | None = None
+    subject: Reference | None = field(default=None, name="patient")
     encounter: Reference | None = None
     recorded_date: str | None = None
     reaction: tuple[AllergicReaction, ...] = ()
 
 
-class Immunization(Wire):
+class Immunization(Wire, frozen=True):
     """Immunization."""
 
     status: str
     vaccine_code: CodeableConcept
-    patient: Reference | None = None
+    subject: Reference | None = field(default=None, name="patient")
     encounter: Reference | None = None
     occurrence_date_time: str | None = None
     primary_source: bool | None = None
     lot_number: str | None = None
 
 
-class Range(Wire):
+class Range(Wire, frozen=True):
     """Observation.referenceRange."""
 
     low: Measure | None = None
@@ -212,7 +210,7 @@ class Range(Wire):
     text: str | None = None
 
 
-class Valued(Wire):
+class Valued(Wire, frozen=True):
     """Code and value[x] of an observation or a component, and why there is no value."""
 
     code: CodeableConcept
@@ -228,9 +226,11 @@ class Valued(Wire):
     value_date_time: Raw = ABSENT
     value_period: Raw = ABSENT
     data_absent_reason: CodeableConcept | None = None
+    interpretation: tuple[CodeableConcept, ...] = ()
+    reference_range: tuple[Range, ...] = ()
 
 
-class Observation(Valued, kw_only=True):
+class Observation(Valued, frozen=True, kw_only=True):
     """Observation."""
 
     status: str
@@ -242,12 +242,10 @@ class Observation(Valued, kw_only=True):
     effective_period: Extent | None = None
     issued: str | None = None
     performer: tuple[Reference, ...] = ()
-    interpretation: tuple[CodeableConcept, ...] = ()
-    reference_range: tuple[Range, ...] = ()
     component: tuple[Valued, ...] = ()
 
 
-class DiagnosticReport(Wire):
+class DiagnosticReport(Wire, frozen=True):
     """DiagnosticReport."""
 
     status: str
@@ -264,21 +262,27 @@ class DiagnosticReport(Wire):
     presented_form: tuple[Attachment, ...] = ()
 
 
-class Medication(Wire):
+class Medication(Wire, frozen=True):
     """Medication, also where it is contained in a MedicationRequest."""
 
     id: str | None = None
     code: CodeableConcept | None = None
 
 
-class Dosage(Wire):
+class Coded(Wire, frozen=True):
+    """Any resource that is pointed at for its code."""
+
+    code: CodeableConcept | None = None
+
+
+class Dosage(Wire, frozen=True):
     """The words of a dosage instruction."""
 
     text: str | None = None
     patient_instruction: str | None = None
 
 
-class MedicationRequest(Wire):
+class MedicationRequest(Wire, frozen=True):
     """MedicationRequest."""
 
     status: str
@@ -298,11 +302,12 @@ class MedicationRequest(Wire):
 W = TypeVar("W", bound=Wire)
 
 
-@cache
-def _decoder(kind: type[W]) -> msgspec.json.Decoder[W]:
-    return msgspec.json.Decoder(kind)
+_decoders: dict[type[Wire], msgspec.json.Decoder[Any]] = {}
 
 
 def decode(content: bytes | Raw, kind: type[W]) -> W:
     """Raises msgspec.DecodeError or UnicodeDecodeError for content of another shape."""
-    return _decoder(kind).decode(content)
+    if kind not in _decoders:
+        _decoders[kind] = msgspec.json.Decoder(kind)
+    decoder: msgspec.json.Decoder[W] = _decoders[kind]
+    return decoder.decode(content)

@@ -10,8 +10,7 @@ from domain.results import Analyte, Report
 
 # HL7 table 0074 (diagnostic service sections), and the Observation categories of the same meaning.
 _LABORATORY = frozenset(
-    ("laboratory", "LAB", "BG", "BLB", "CG", "CH", "CP", "GE", "HM", "IMM", "LAB", "MB", "MCB")
-    + ("MYC", "PAR", "SP", "SR", "TX", "URN", "VR")
+    ("laboratory", "LAB", "BG", "BLB", "CG", "CH", "CP", "HM", "IMM", "MB", "MCB", "MYC", "TX")
 )
 _IMAGING = frozenset(
     ("imaging", "RAD", "CT", "CUS", "NMR", "NMS", "OUS", "RUS", "RX", "VUS", "XRC")
@@ -79,9 +78,7 @@ def _performers(given: Iterable[resources.Reference]) -> tuple[str, ...]:
 
 def _analytes(given: resources.Observation, source: Source) -> tuple[Analyte, ...]:
     """The observation, followed by its components as analytes of their own."""
-    return (_analyte(given, given, source),) + tuple(
-        _analyte(given, part, source) for part in given.component
-    )
+    return tuple(_analyte(given, part, source) for part in (given, *given.component))
 
 
 def _analyte(whole: resources.Observation, part: resources.Valued, source: Source) -> Analyte:

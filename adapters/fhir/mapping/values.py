@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from msgspec import Raw
 
 from adapters.fhir.resources import (
-    ABSENT,
     Address,
     BusinessIdentifier,
     CodeableConcept,
@@ -18,12 +17,14 @@ from domain.kernel.values import Concept, Identifier, Moment, Name, Period, Quan
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
 _FORMER = ("old", "maiden")
+_NOTHING = (b"", b"null")
 
 
 class Unusable(Exception):
     """A resource that decodes but means nothing to the domain; `reason` is a code, never a value.
 
-    Codes: `bad-date`, `bad-number`, `no-name`, `no-medication`.
+    Codes: `bad-date`, `bad-number`, `no-name`, `no-medication`, and of its references `no-patient`
+    and `other-patient`.
     """
 
     def __init__(self, reason: str) -> None:
@@ -38,7 +39,7 @@ def moment(text: str | None) -> Moment | None:
     given = Moment(text)
     try:
         _ = given.instant
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise Unusable("bad-date") from error
     return given
 
@@ -85,7 +86,7 @@ def codes(given: Iterable[CodeableConcept]) -> tuple[str, ...]:
 def number(token: Raw) -> str | None:
     """The JSON number as written; None where it is absent. Raises Unusable for another token."""
     written = bytes(token)
-    if written in (b"", b"null"):
+    if written in _NOTHING:
         return None
     if written[0] not in b"-0123456789":
         raise Unusable("bad-number")
@@ -94,7 +95,7 @@ def number(token: Raw) -> str | None:
 
 def is_given(token: Raw) -> bool:
     """Whether a member that is only noticed, not read, was there."""
-    return token is not ABSENT
+    return bytes(token) not in _NOTHING
 
 
 def quantity(given: Measure | None) -> Quantity | None:

@@ -1,0 +1,1 @@
+"""FHIR files as commands, from the received byte to the event."""
