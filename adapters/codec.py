@@ -39,6 +39,7 @@ class UnreadableEvent(Exception):
     """A stored body does not decode as its registered type: the release or the row is damaged."""
 
 
+_DAMAGED = (msgspec.MsgspecError, UnicodeDecodeError)
 _encoder = msgspec.json.Encoder(order="sorted")
 _headers = msgspec.json.Decoder(Header)
 _contexts = msgspec.json.Decoder(Context)
@@ -64,7 +65,7 @@ def decode_header(stored: bytes) -> Header:
     """Raises UnreadableEvent for bytes that are no header."""
     try:
         return _headers.decode(stored)
-    except msgspec.DecodeError as error:
+    except _DAMAGED as error:
         raise UnreadableEvent("header") from error
 
 
@@ -83,7 +84,7 @@ def decode_context(stored: bytes) -> Context:
     """Raises UnreadableEvent for bytes that are no context."""
     try:
         return _contexts.decode(stored)
-    except msgspec.DecodeError as error:
+    except _DAMAGED as error:
         raise UnreadableEvent("context") from error
 
 
@@ -107,7 +108,8 @@ def decode_body(type_name: str, type_version: int, body: bytes | None) -> Event 
             return _decoder_of(kind)(body)
         stored = kind.upcast(msgspec.json.decode(body, type=dict[str, object]), type_version)
         return msgspec.convert(stored, kind)
-    except msgspec.MsgspecError as error:
+    # An upcaster meets whatever was stored, and any failure of it means the same.
+    except (*_DAMAGED, LookupError, TypeError, ValueError) as error:
         raise UnreadableEvent(type_name) from error
 
 

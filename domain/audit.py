@@ -5,6 +5,7 @@ for anybody: events are appended at any version. 45 CFR 164.312(b); ASTM E2147; 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
@@ -50,6 +51,27 @@ class AuditReplayed(Event, name="audit.audit-replayed", version=1, key_class="au
 view_trail = may("audit.view-trail", role("compliance"), operator)
 view_past = may("audit.view-past", role("compliance"), operator)
 replay = may("audit.replay", operator)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which events: every given part narrows it. Times bound `committed_at`: since <= t < until.
+
+    `upto` is the last position that counts.
+    """
+
+    chart: str | None = None
+    actor: str | None = None
+    stream: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    upto: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The given parts, as kept with the replay."""
+        given = ((name, getattr(self, name)) for name in self.__dataclass_fields__)
+        return " ".join(f"{name}={value}" for name, value in given if value is not None)
 
 
 def trail_of(actor: Actor, now: datetime) -> str:

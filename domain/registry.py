@@ -11,7 +11,7 @@ from datetime import datetime
 
 from domain.kernel.command import OWN, At, Command, Reserved, Stream
 from domain.kernel.event import Erased, Event, Unknown
-from domain.kernel.rule import may, oneself, operator, proxy, role, system, treating
+from domain.kernel.rule import may, oneself, operator, proxy, system, treating
 from domain.kernel.values import Concept, Identifier, Moment, Name, Source
 
 
@@ -50,9 +50,9 @@ class DeathReported(Event, name="registry.death-reported", version=1):
 
 
 class PersonRegistered(Event, name="registry.person-registered", version=1, key_class="person"):
-    """A person exists, known by the chart that was opened first."""
+    """A person exists: known by the chart that was opened first, or as a proxy without a chart."""
 
-    first_chart: str
+    first_chart: str | None = None
 
 
 class ChartLinked(Event, name="registry.chart-linked", version=1, key_class="person"):
@@ -62,7 +62,7 @@ class ChartLinked(Event, name="registry.chart-linked", version=1, key_class="per
     evidence: str
 
 
-view = may("registry.view", oneself, proxy("records"), treating, role("compliance"))
+view = may("registry.view", oneself, proxy("records"), treating)
 report = may("registry.report", operator, system)
 
 
@@ -115,6 +115,22 @@ class Person:
             case ChartLinked():
                 return replace(self, charts=self.charts | {event.chart})
         return self
+
+
+class RegisterPerson(Command[Person], name="registry.register-person", rule=report):
+    """Register a person who has no chart here, such as a parent; `key` is the registrar's."""
+
+    key: str
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The person of this key."""
+        return (Stream(fold=Person, reserved=Reserved("registry.person", self.key), owner=OWN),)
+
+    def decide(self, state: Person, _now: datetime) -> Iterator[Event]:
+        """Nothing when registered."""
+        if not state.registered:
+            yield PersonRegistered()
 
 
 class ReportPatient(Command[tuple[Chart, Person]], name="registry.report-patient", rule=report):

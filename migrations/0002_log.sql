@@ -125,3 +125,5 @@ GRANT SELECT ON destroyed_key TO anamnesis_log_writer;
 GRANT SELECT ON log_head, stream_head, event, checkpoint, dead_letter, signed_head, destroyed_key
   TO anamnesis_api, anamnesis_projector, anamnesis_worker, anamnesis_auditor;
 GRANT INSERT, UPDATE, DELETE ON checkpoint, dead_letter TO anamnesis_projector;
+-- What verification needs of commands; their outcomes stay closed to it.
+GRANT SELECT (tenant, id, first, last) ON command TO anamnesis_auditor;

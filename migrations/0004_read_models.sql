@@ -63,7 +63,7 @@ $$;
 SELECT model.create_panel(name) FROM unnest(ARRAY[
   'registry_chart', 'registry_death', 'care_encounter', 'records_condition', 'records_allergy',
   'records_immunization', 'records_observation', 'records_note', 'results_result',
-  'prescriptions_order']) AS name;
+  'prescriptions_order', 'consent_proxy']) AS name;
 
 CREATE TABLE model.registry_link (
   tenant text COLLATE "C" NOT NULL, person uuid NOT NULL, chart uuid NOT NULL,

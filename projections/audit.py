@@ -4,8 +4,6 @@ It holds routing only (positions and opaque ids): who, why and what are read fro
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 
 from domain.audit import AccessRefused
 from domain.kernel.event import Recorded
@@ -23,21 +21,6 @@ TRAIL = Table(
         Column("at", "timestamptz"),
     ),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which events: every given part narrows it. Times bound `committed_at`: since <= t < until.
-
-    `upto` is the last position that counts.
-    """
-
-    chart: str | None = None
-    actor: str | None = None
-    stream: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    upto: int | None = None
 
 
 def project(recorded: Recorded) -> Iterator[Write]:

@@ -23,6 +23,7 @@ PERMISSIONS = ("registry", "directory", "identity", "consent", "care")
 PANELS: tuple[Panel, ...] = (
     registry.demographics,
     registry.deaths,
+    consent.proxies,
     care.visits,
     records.conditions,
     records.allergies,

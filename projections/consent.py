@@ -1,12 +1,32 @@
 """Proxy grants in force: who may act for whom."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
+from domain import consent
 from domain.consent import ProxyAccessGranted, ProxyAccessWithdrawn
 from domain.kernel.event import Erased, Recorded
-from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
+from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table, Write
+from domain.kernel.values import Moment
+from projections.kernel.panels import document, panel_table
 
 VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyRow:
+    """A grant as its chart's person sees it; `version` is what a change must expect."""
+
+    grantee: str
+    kind: str
+    scopes: tuple[str, ...]
+    version: int
+    granted: datetime
+    until: datetime | None = None
+
+
+PROXY = panel_table("consent_proxy", ProxyRow)
 GRANT = Table(
     "consent_grant",
     (Column("chart", "uuid"), Column("stream", "uuid")),
@@ -25,6 +45,16 @@ def project(recorded: Recorded) -> Iterator[Write]:
     event, header = recorded.event, recorded.header
     match event:
         case ProxyAccessGranted():
+            row = ProxyRow(
+                grantee=event.grantee,
+                kind=event.kind,
+                scopes=event.scopes,
+                version=recorded.version,
+                granted=recorded.committed_at,
+                until=event.until,
+            )
+            at = Moment(recorded.committed_at.isoformat())
+            yield document(PROXY, recorded, header.stream, row, at=at, state="granted")
             yield Put(
                 GRANT,
                 {
@@ -38,9 +68,11 @@ def project(recorded: Recorded) -> Iterator[Write]:
                 },
             )
         case ProxyAccessWithdrawn() | Erased():
+            yield Drop(PROXY, {"chart": header.chart, "id": header.stream})
             yield Drop(GRANT, {"chart": header.chart, "stream": header.stream})
 
 
 PROJECTION = Projection(
-    "consent", VERSION, (GRANT,), (ProxyAccessGranted, ProxyAccessWithdrawn), project
+    "consent", VERSION, (PROXY, GRANT), (ProxyAccessGranted, ProxyAccessWithdrawn), project
 )
+proxies = Panel("consent.proxies", consent.view, PROXY, "consent")

@@ -14,6 +14,8 @@ from adapters.fhir.resources import DiagnosticReport, Reference
 from domain.kernel.command import Command
 from domain.kernel.values import Source
 
+SHARED = frozenset({"Organization", "Practitioner"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
@@ -49,7 +51,7 @@ class Desk:
 
     async def origin(self, entry: Entry) -> Source:
         """Where the resource came from and where its received bytes lie."""
-        sealed, digest = await self.intake.trace(entry.content)
+        sealed, digest = await self.intake.trace(entry.content, self._scope(entry))
         return Source(self.source, entry.resource_type, entry.id, sealed, digest)
 
     def key(self, entry: Entry) -> str:
@@ -59,7 +61,14 @@ class Desk:
     async def keep(self, chart: str | None, *entries: Entry) -> None:
         """Store received bytes under the chart's key, or the organisation's."""
         for entry in entries:
-            await self.intake.keep(entry.content, chart)
+            await self.intake.keep(entry.content, chart, self._scope(entry))
+
+    def _scope(self, entry: Entry) -> str:
+        """Directory entries are shared; all else belongs to the bundle's patients."""
+        if entry.resource_type in SHARED:
+            return ""
+        patients = (e.id for e in self.received.entries if e.resource_type == "Patient")
+        return "|".join(patients)
 
     async def do(self, entry: Entry, command: Command[Any]) -> str:
         """The command's first stream, once it is true. Raises a Refusal.

@@ -12,10 +12,13 @@ class Intake(Protocol):
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform the command under an idempotency key. Raises a Refusal."""
 
-    async def keep(self, content: bytes, owner: str | None) -> None:
-        """Store received bytes sealed under the owner's key (None: the organisation's), once."""
+    async def keep(self, content: bytes, owner: str | None, scope: str = "") -> None:
+        """Store received bytes sealed under the owner's key (None: the organisation's), once.
 
-    async def trace(self, content: bytes) -> tuple[str, str]:
+        `scope` keeps equal bytes of different patients apart, so that each has its own object.
+        """
+
+    async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """Object id and keyed digest that `keep` gives these bytes; the same every time."""
 
     async def find(self, reserved: Reserved) -> str | None:

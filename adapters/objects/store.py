@@ -13,7 +13,7 @@ import hmac
 import os
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ FLUSH_THREADS: Final = 32
 """Flushes to disk that may run at once; the file system merges them."""
 KNOWN_FOLDERS: Final = 100_000
 """Folders remembered as durable, about 20 MB."""
+_KEY_ID_BYTES: Final = 36
 _TENANT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -113,6 +114,39 @@ class ObjectStore:
         except FileNotFoundError:
             raise ObjectMissing(ref.id) from None
         return await _sized(len(sealed), _open, tenant, ref, sealed, key)
+
+    async def keep(self, tenant: str, object_id: str, data: bytes, key: DataKey) -> None:
+        """Seal and keep `data` under an id that the caller derives from it; once, durable.
+
+        The key's id stands before the sealed bytes. An object that exists already is left as it
+        is: the same id stands for the same data. Raises ObjectNameInvalid.
+        """
+        path = _path(tenant, object_id)
+        sealed, _ = await _sized(len(data), _seal, tenant, object_id, data, key)
+        content = key.id.encode() + sealed
+        try:
+            await obstore.put_async(
+                self._backend, path, content, mode="create", use_multipart=False
+            )
+        except AlreadyExistsError:
+            return
+        if self._disk is not None:
+            await self._disk.flush(path)
+
+    async def fetch(
+        self, tenant: str, object_id: str, find: Callable[[str], Awaitable[DataKey]]
+    ) -> bytes:
+        """The data of `keep`; `find` gives the key of an id.
+
+        Raises ObjectMissing, what `find` raises, KeyCommitmentMismatch and BodyTampered.
+        """
+        try:
+            found = await obstore.get_async(self._backend, _path(tenant, object_id))
+            content = bytes(await found.bytes_async())
+        except FileNotFoundError:
+            raise ObjectMissing(object_id) from None
+        key = await find(content[:_KEY_ID_BYTES].decode())
+        return key.open(content[_KEY_ID_BYTES:], bound("object", tenant, object_id))
 
     async def delete(self, tenant: str, ref: ObjectRef) -> None:
         """Delete the object. Idempotent, so that an erasure can be resumed."""

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
-from uuid import UUID
 
 import asyncpg
 
@@ -34,6 +33,7 @@ from domain.kernel.log import (
 
 MAX_SEALED = 65_536
 SALT_BYTES = 16
+ID_BYTES = 16
 COMMAND_ID_BYTES = 16
 RECALL = "SELECT * FROM log_recall($1, $2, $3::bytea[], $4::bool[], $5::uuid[])"
 
@@ -100,7 +100,7 @@ class PostgresLog:
         loaded = []
         for stream, key in zip(streams, keys, strict=True):
             known_id = stream.id if key is None else found.get(key)
-            ident = known_id or str(UUID(bytes=os.urandom(16), version=4))
+            ident = known_id or _random_id(os.urandom(ID_BYTES))
             loaded.append(
                 Loaded(
                     id=ident,
@@ -110,6 +110,12 @@ class PostgresLog:
                 )
             )
         return Recall(known=known, same_request=same, streams=tuple(loaded))
+
+    async def find(self, tenant: str, reserved: Reserved) -> str | None:
+        """The stream id that a reserved value stands for, if any."""
+        key = await self.reservation_key(tenant, reserved)
+        rows = await self._pool.fetch(RECALL, tenant, b"", [key], [False], [])
+        return next((str(r["stream"]) for r in rows if r["tag"] == "reservation"), None)
 
     async def _known(
         self, tenant: str, rows: list[asyncpg.Record], fingerprint: bytes
@@ -139,7 +145,8 @@ class PostgresLog:
 
     async def append(self, wish: Append) -> Appended | Conflict | Known:
         """Seal, commit with whatever else is waiting, answer when durable."""
-        events = [await self._sealed(wish, draft) for draft in wish.drafts]
+        context = codec.encode_context(wish.context)
+        events = [await self._sealed(wish, draft, context) for draft in wish.drafts]
         keys = [
             (await self.reservation_key(wish.tenant, reserved), stream)
             for reserved, stream in wish.reservations
@@ -167,7 +174,7 @@ class PostgresLog:
         same = hmac.compare_digest(answer.fingerprint or b"", wish.fingerprint)
         return Known(outcome, same)
 
-    async def _sealed(self, wish: Append, draft: Draft) -> SealedEvent:
+    async def _sealed(self, wish: Append, draft: Draft, context: bytes) -> SealedEvent:
         kind = type(draft.event)
         owner = draft.owner or wish.tenant
         key = (
@@ -176,9 +183,10 @@ class PostgresLog:
             else self._keys.cached_compartment(wish.tenant, owner, kind.key_class)
             or await self._keys.compartment(wish.tenant, owner, kind.key_class)
         )
+        random = os.urandom(ID_BYTES + SALT_BYTES)
         header = codec.encode_header(
             Header(
-                event=str(UUID(bytes=os.urandom(16), version=4)),
+                event=_random_id(random),
                 command=wish.command.hex(),
                 tenant=wish.tenant,
                 stream=draft.stream,
@@ -191,8 +199,7 @@ class PostgresLog:
         body = key.seal(codec.encode_body(draft.event), header)
         if len(body) > MAX_SEALED:
             raise EventTooLarge(kind.type_name)
-        context = codec.encode_context(wish.context)
-        salt = os.urandom(SALT_BYTES)
+        salt = random[ID_BYTES:]
         return SealedEvent(draft.stream, kind.type_name, key.id, header, context, salt, body)
 
     async def _sealed_outcome(self, wish: Append) -> bytes | None:
@@ -211,6 +218,13 @@ class PostgresLog:
         key = await self._keys.by_id(tenant, stored[:36].decode())
         opened = key.open(stored[36:], _outcome_aad(tenant, key.id))
         return Outcome(first=first, last=last, refusal=codec.decode_refusal(opened))
+
+
+def _random_id(random: bytes) -> str:
+    """The UUID (version 4) of the first 16 bytes, as text; twice as fast as `uuid.UUID`."""
+    digits = random.hex()
+    variant = "89ab"[random[8] >> 4 & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def _outcome_aad(tenant: str, key: str) -> bytes:

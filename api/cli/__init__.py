@@ -1,1 +1,45 @@
-"""The command line `anamnesis`: serve, worker, demo and the operator's tools."""
+"""The command line: `anamnesis COMMAND`. Other packages add commands by entry points.
+
+Commands that look at records name an operator and a reason, which go into the log.
+"""
+
+from importlib.metadata import entry_points
+
+import click
+
+from api.cli.docs import docs
+from api.cli.imports import imports
+from api.cli.migrate import migrate
+from api.cli.rebuild import rebuild
+from api.cli.replay import replay
+from api.cli.serve import serve
+from api.cli.verify import verify
+
+
+class Commands(click.Group):
+    """The commands of this package and of every installed `anamnesis.commands` entry point."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in order."""
+        added = {entry.name for entry in entry_points(group="anamnesis.commands")}
+        return sorted({*super().list_commands(ctx), *added})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by name; entry points are loaded when asked for."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        for entry in entry_points(group="anamnesis.commands", name=cmd_name):
+            loaded: click.Command = entry.load()
+            return loaded
+        return None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="anamnesis")
+def main() -> None:
+    """A patient-portal platform whose memory is an event log."""
+
+
+for command in (docs, imports, migrate, rebuild, replay, serve, verify):
+    main.add_command(command)

@@ -15,6 +15,9 @@ class OperationContext(Protocol):
     def correlation(self) -> str:
         """The id a person may quote to support; it appears in errors and in the log."""
 
+    def begin(self, operation: str) -> None:
+        """Told once, before execution: the operation's name, or its document's hash."""
+
     async def wait_for(self, position_token: str) -> None:
         """Wait until reads include what the token stands for.
 

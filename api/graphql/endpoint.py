@@ -91,6 +91,7 @@ class GraphQLEndpoint:
         operation = None
         try:
             operation = self._find(request)
+            context.begin(operation.name or operation.document_hash)
             async with asyncio.timeout(self._limits.seconds):
                 if request.position is not None:
                     await context.wait_for(request.position)

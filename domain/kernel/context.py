@@ -33,12 +33,15 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who asks, as the verified token or the command line names them."""
+    """Who asks, as the verified token or the command line names them.
+
+    An empty `purpose` is derived from the basis of each access.
+    """
 
     tenant: str
     id: str
     kind: ActorKind
-    purpose: str
+    purpose: str = ""
     session: str | None = None
     client: str | None = None
     reason: str | None = None

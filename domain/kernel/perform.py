@@ -25,7 +25,7 @@ from domain.kernel.log import (
     fold,
 )
 from domain.kernel.refusal import Busy, KeyReused, NotFound, Refusal, StaleVersion
-from domain.kernel.rule import POLICY_VERSION, Asking, Permit
+from domain.kernel.rule import POLICY_VERSION, Asking, Permit, purpose_of
 from domain.kernel.values import Moment
 
 ATTEMPTS = 8
@@ -198,7 +198,7 @@ def stamp(request: Request, permit: Permit, now: datetime) -> Context:
     return Context(
         actor=actor.id,
         actor_kind=actor.kind,
-        purpose=actor.purpose,
+        purpose=purpose_of(actor, permit.basis),
         basis=permit.basis.kind,
         basis_reference=permit.basis.reference,
         rule=command.rule.name,

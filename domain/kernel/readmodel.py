@@ -112,3 +112,11 @@ class Row:
     kind: str
     position: int
     body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of rows in order, and whether more follow."""
+
+    rows: tuple[Row, ...]
+    more: bool

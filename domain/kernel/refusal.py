@@ -64,6 +64,10 @@ class KeyReused(Refusal):
     """This idempotency key was already used for a different request. Use a new key."""
 
 
+class Unavailable(Refusal, retryable=True):
+    """This part cannot be shown at the moment. Please try again later."""
+
+
 def refusal_types() -> dict[str, type[Refusal]]:
     """Every refusal by its permanent code."""
     return dict(_registry)

@@ -73,6 +73,24 @@ def rules() -> Iterator[Rule]:
     yield from (_registry[name] for name in sorted(_registry))
 
 
+def purpose_of(actor: Actor, basis: Basis) -> str:
+    """The HL7 purpose of use: as the actor states it, else what the basis implies."""
+    if actor.purpose:
+        return actor.purpose
+    if basis.kind == "role" and basis.reference == "compliance":
+        return "HCOMPL"
+    return _PURPOSES.get(basis.kind, "HOPERAT")
+
+
+_PURPOSES = {
+    "own-record": "PATRQT",
+    "proxy-grant": "PATRQT",
+    "consent": "PATRQT",
+    "care-relationship": "TREAT",
+    "break-glass": "ETREAT",
+}
+
+
 def _oneself(asking: Asking) -> Permit | None:
     authority, subject = asking.authority, asking.subject
     own_chart = subject.chart is not None and subject.chart in authority.own_charts

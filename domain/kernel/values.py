@@ -24,7 +24,10 @@ class Moment:
         parsed = datetime.fromisoformat(padded)
         if parsed.tzinfo is None:
             raise ValueError("a FHIR dateTime with a time needs a zone")
-        return parsed.astimezone(UTC)
+        try:
+            return parsed.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("a date outside the years 1 to 9999 in UTC") from error
 
     @property
     def precision(self) -> str:

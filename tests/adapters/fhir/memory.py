@@ -61,14 +61,16 @@ class Memory:
             repeated=True,
         )
 
-    async def keep(self, content: bytes, owner: str | None) -> None:
+    async def keep(self, content: bytes, owner: str | None, scope: str = "") -> None:
         """Remember that these bytes are stored for this owner."""
+        del scope
         await asyncio.sleep(0)
         self.journal.append(("keep", sha256(content).hexdigest()))
         self.kept.add((sha256(content).hexdigest(), owner))
 
-    async def trace(self, content: bytes) -> tuple[str, str]:
+    async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """An id and a digest that follow from the bytes."""
+        del scope
         digest = sha256(content).hexdigest()
         return f"object-{digest[:16]}", digest
 

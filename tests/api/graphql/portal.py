@@ -33,7 +33,11 @@ class Desk:
     settle_error: Exception | None = None
     close_error: Exception | None = None
     extensions: dict[str, object] = field(default_factory=lambda: {"position": "p-9"})
+    operation: str = ""
     hold: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def begin(self, operation: str) -> None:
+        self.operation = operation
 
     async def wait_for(self, position_token: str) -> None:
         self.steps.append(f"wait {position_token}")

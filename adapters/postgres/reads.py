@@ -1,0 +1,78 @@
+"""Panel reads under row-level security: one transaction per operation, local settings only."""
+
+import asyncio
+from collections.abc import Sequence
+
+import asyncpg
+
+from adapters.keys.tree import KeyTree
+from adapters.postgres.rows import open_rows, select_sql
+from domain.kernel.readmodel import Page, Row, Select, Table
+
+FIRST_ROWS = """SELECT DISTINCT ON (chart) id, chart, at, state, kind, "position", key, body
+  FROM model.{table} WHERE tenant = current_setting('anamnesis.tenant')
+    AND chart = ANY($1::uuid[]) ORDER BY chart, at DESC, id DESC"""
+DOCUMENT = """SELECT key, body FROM model.{table}
+  WHERE tenant = current_setting('anamnesis.tenant') AND {key} = $1::uuid"""
+
+
+class ReadTransaction:
+    """The connection of one operation, opened by its first read and closed with it.
+
+    `statements` counts what was sent, for tests and for the operation's cost.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, keys: KeyTree, tenant: str, account: str) -> None:
+        self._pool = pool
+        self._keys = keys
+        self._tenant = tenant
+        self._account = account
+        self._connection: asyncpg.pool.PoolConnectionProxy | None = None
+        self._transaction: asyncpg.transaction.Transaction | None = None
+        self._turn = asyncio.Lock()
+        self.statements = 0
+
+    async def page(self, select: Select) -> Page:
+        """A page of a panel. Raises the key tree's errors for a row that does not open."""
+        sql, arguments = select_sql(select)
+        records = await self._fetch(sql, arguments)
+        kept = records[: select.first]
+        rows = await open_rows(self._tenant, select.panel.table, kept, self._keys)
+        return Page(tuple(rows), len(records) > select.first)
+
+    async def first_rows(self, table: Table, charts: Sequence[str]) -> dict[str, Row]:
+        """The newest row of each chart."""
+        records = await self._fetch(FIRST_ROWS.format(table=table.name), [list(charts)])
+        rows = await open_rows(self._tenant, table, records, self._keys)
+        return {row.chart: row for row in rows}
+
+    async def _fetch(self, sql: str, arguments: list[object]) -> list[asyncpg.Record]:
+        async with self._turn:
+            connection = await self._open()
+            self.statements += 1
+            records: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+            return records
+
+    async def _open(self) -> asyncpg.pool.PoolConnectionProxy:
+        if self._connection is None:
+            self._connection = await self._pool.acquire()
+            self._transaction = self._connection.transaction(readonly=True)
+            await self._transaction.start()
+            await self._connection.execute(
+                "SELECT set_config('anamnesis.tenant', $1, true),"
+                " set_config('anamnesis.account', $2, true)",
+                self._tenant,
+                self._account,
+            )
+            self.statements += 2
+        return self._connection
+
+    async def close(self) -> None:
+        """End the transaction and give the connection back."""
+        if self._connection is not None and self._transaction is not None:
+            self.statements += 1
+            try:
+                await self._transaction.rollback()
+            finally:
+                await self._pool.release(self._connection)
+            self._connection = None

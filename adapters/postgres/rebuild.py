@@ -1,0 +1,140 @@
+"""Rebuilding a read model beside the old one while reads go on, then switching in one moment.
+
+The copies are filled from the first event on; in the last transaction the checkpoints are held,
+the rest is caught up, and the tables change names. A reader sees the old rows or the new ones.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from adapters.keys.tree import KeyTree
+from adapters.postgres.progress import CHANNEL
+from adapters.postgres.projector import BATCH, Batch, prepare, read
+from domain.kernel.readmodel import Projection
+
+SWITCHED = """INSERT INTO checkpoint (projection, tenant, position, version)
+  VALUES ($1, $2, $3, $4) ON CONFLICT (projection, tenant)
+  DO UPDATE SET position = excluded.position, version = excluded.version"""
+
+HEALED = """DELETE FROM dead_letter
+  WHERE tenant = $1 AND consumer = $2 AND position <> ALL($3::bigint[])"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A rebuilt read model: events read, the rows of each table, poisoned events set aside."""
+
+    projection: str
+    events: int
+    rows: dict[str, int]
+    poisoned: int
+
+
+class Rebuild:
+    """One rebuild of one projection over all tenants."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        keys: KeyTree,
+        projection: Projection,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._pool = pool
+        self._keys = keys
+        self._projection = projection
+        self._progress = progress
+        self._names = {table.name: f"{table.name}__rebuilt" for table in projection.tables}
+        self._quarantined: dict[str, set[tuple[str, str]]] = {}
+        self._poisons: dict[str, list[int]] = {}
+        self._done = 0
+
+    async def run(self, tenants: Sequence[str]) -> Rebuilt:
+        """Fill the copies, then switch. Interrupted, it leaves the old tables as they were."""
+        async with self._pool.acquire() as connection:
+            for table, copy in self._names.items():
+                await connection.execute("SELECT model.clone_table($1, $2)", table, copy)
+            reached = dict.fromkeys(tenants, 0)
+            total = await self._total(connection, tenants)
+            for tenant in tenants:
+                reached[tenant] = await self._fill(connection, tenant, total)
+            rows = await self._switch(connection, reached)
+        poisoned = sum(map(len, self._poisons.values()))
+        return Rebuilt(self._projection.name, self._done, rows, poisoned)
+
+    async def _total(self, connection: asyncpg.Connection, tenants: Sequence[str]) -> int:
+        total = 0
+        for tenant in tenants:
+            async with connection.transaction():
+                await prepare(connection, tenant)
+                total += await _head(connection, tenant)
+        return total
+
+    async def _fill(self, connection: asyncpg.Connection, tenant: str, total: int) -> int:
+        position = 0
+        while True:
+            async with connection.transaction():
+                await prepare(connection, tenant)
+                count, position = await self._copy(connection, tenant, position)
+            self._progress(self._done, max(total, self._done))
+            if count < BATCH:
+                return position
+
+    async def _copy(
+        self, connection: asyncpg.Connection, tenant: str, after: int
+    ) -> tuple[int, int]:
+        """Project the next run of events into the copies; returns how many, and the last."""
+        head = await _head(connection, tenant)
+        span = (after, head, BATCH)
+        events = await read(connection, tenant, span, [self._projection], self._keys)
+        batch = Batch(tenant, self._keys, self._quarantined.setdefault(tenant, set()))
+        await batch.take(self._projection, events, after)
+        poisons = self._poisons.setdefault(tenant, [])
+        poisons.extend(poison.position for poison in batch.poisons)
+        await batch.write(connection, self._names)
+        self._done += len(events)
+        return len(events), events[-1].position if events else after
+
+    async def _switch(
+        self, connection: asyncpg.Connection, reached: dict[str, int]
+    ) -> dict[str, int]:
+        """Hold every checkpoint, catch up, swap the names, note where we are."""
+        name, version = self._projection.name, self._projection.version
+        rows = {}
+        async with connection.transaction():
+            for tenant in sorted(reached):
+                await prepare(connection, tenant)
+                await connection.execute(SWITCHED, name, tenant, reached[tenant], version)
+                reached[tenant] = await self._catch_up(connection, tenant, reached[tenant])
+                await connection.execute(SWITCHED, name, tenant, reached[tenant], version)
+                await connection.execute(HEALED, tenant, name, self._poisons.get(tenant, []))
+                await connection.execute(
+                    f"SELECT pg_notify('{CHANNEL}', $1)", f"{tenant} {reached[tenant]} {name}"
+                )
+            for table, copy in self._names.items():
+                rows[table] = await self._count(connection, copy, sorted(reached))
+                await connection.execute(f"DROP TABLE model.{table}")
+                await connection.execute(f"ALTER TABLE model.{copy} RENAME TO {table}")
+        return rows
+
+    async def _catch_up(self, connection: asyncpg.Connection, tenant: str, after: int) -> int:
+        count = BATCH
+        while count == BATCH:
+            count, after = await self._copy(connection, tenant, after)
+        return after
+
+    async def _count(
+        self, connection: asyncpg.Connection, table: str, tenants: Sequence[str]
+    ) -> int:
+        total = 0
+        for tenant in tenants:
+            await prepare(connection, tenant)
+            total += await connection.fetchval(f"SELECT count(*) FROM model.{table}")
+        return total
+
+
+async def _head(connection: asyncpg.Connection, tenant: str) -> int:
+    head = await connection.fetchval("SELECT position FROM log_head WHERE tenant = $1", tenant)
+    return head or 0

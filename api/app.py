@@ -1,0 +1,74 @@
+"""The HTTP application: GraphQL under /graphql, health under /healthz and /readyz."""
+
+import secrets
+from collections.abc import Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Scope
+
+from api.auth.tokens import TokenRejected, TokenVerifier
+from api.context import Operation
+from api.graphql import GraphQLEndpoint, Unauthenticated
+from api.house import House
+from api.opaque import OpaqueIds
+from domain.kernel.context import Actor
+from schema.root import build, executable
+
+
+class Door:
+    """Opens the context of a request: who it is, which tenant, under which correlation id."""
+
+    def __init__(self, house: House, verifier: TokenVerifier) -> None:
+        self._house = house
+        self._verifier = verifier
+        self._ids: dict[str, OpaqueIds] = {}
+
+    async def open(self, _scope: Scope, headers: Mapping[str, str]) -> Operation:
+        """The operation of a bearer. Raises Unauthenticated."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("no-token")
+        try:
+            claims = self._verifier.verify(token)
+        except TokenRejected as error:
+            raise Unauthenticated(error.code) from None
+        actor = Actor(
+            tenant=claims.tenant,
+            id=claims.subject,
+            kind="account",
+            session=claims.session,
+            client=claims.client,
+        )
+        ids = await self.ids(claims.tenant)
+        return Operation(self._house, actor, ids, secrets.token_hex(8))
+
+    async def ids(self, tenant: str) -> OpaqueIds:
+        """The opaque ids of a tenant."""
+        if tenant not in self._ids:
+            secret = await self._house.keys.tenant_secret(tenant, "opaque-id")
+            self._ids[tenant] = OpaqueIds(tenant, secret)
+        return self._ids[tenant]
+
+
+def application(house: House, verifier: TokenVerifier, *, development: bool = False) -> Starlette:
+    """The ASGI application over an open house; who runs it opens and closes the house."""
+    door = Door(house, verifier)
+    graphql = GraphQLEndpoint(executable(build()), door.open, development=development)
+
+    async def alive(_request: Request) -> JSONResponse:
+        return JSONResponse({"status": "pass"})
+
+    async def ready(_request: Request) -> JSONResponse:
+        await house.api.fetchval("SELECT 1")
+        return JSONResponse({"status": "pass"})
+
+    return Starlette(
+        routes=[
+            Route("/healthz", alive),
+            Route("/readyz", ready),
+            Route("/graphql", graphql, methods=["GET", "POST"]),
+        ]
+    )

@@ -1,0 +1,97 @@
+"""Where a command finds its house: given DSNs, else a running demo, else the demo's folder."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from adapters.embedded import EmbeddedServerError, start_postgres
+from adapters.keys import KeyRefused
+from adapters.postgres.progress import PositionTimeout
+from adapters.postgres.writer import LogUnavailable
+from api.house import ClockSkew, House, open_house, projecting
+from api.settings import SettingMissing, Settings
+from domain.kernel.context import Actor
+from domain.kernel.refusal import Refusal
+
+RUNNING = "running.json"
+"""Written by a running demo below its folder: the DSN of its server."""
+F = TypeVar("F", bound=Callable[..., Any])
+_EXPECTED = (
+    ClockSkew, EmbeddedServerError, KeyRefused, LogUnavailable, PositionTimeout, Refusal,
+    SettingMissing,
+)  # fmt: skip
+
+
+def placed(command: F) -> F:
+    """The option --dir, and errors that people can act on instead of tracebacks."""
+
+    @click.option(
+        "--dir",
+        "folder",
+        type=click.Path(path_type=Path),
+        default=Path(".anamnesis"),
+        show_default=True,
+        help="The demo's folder; ANAMNESIS_DSN, ANAMNESIS_KEYS and ANAMNESIS_OBJECTS win over it.",
+    )
+    @wraps(command)
+    def run(*args: Any, **named: Any) -> Any:
+        try:
+            return command(*args, **named)
+        except _EXPECTED as error:
+            words = " ".join((type(error).__doc__ or "").split())
+            raise click.ClickException(f"{words} [{type(error).__name__} {error}]") from error
+
+    return run  # type: ignore[return-value]
+
+
+def named_operator(command: F) -> F:
+    """The options --operator and --reason, which go into the log."""
+    with_reason = click.option("--reason", required=True, help="Why; it goes into the log.")
+    with_name = click.option("--operator", required=True, help="Who you are; it goes into the log.")
+    return with_name(with_reason(command))
+
+
+def operator_actor(tenant: str, operator: str, reason: str) -> Actor:
+    """The actor of a command-line user."""
+    return Actor(tenant=tenant, id=operator, kind="operator", client="cli", reason=reason)
+
+
+@contextmanager
+def settings_at(folder: Path) -> Iterator[Settings]:
+    """The settings; starts the folder's embedded PostgreSQL for the time when none is running."""
+    if os.environ.get("ANAMNESIS_DSN"):
+        yield Settings.from_environment(os.environ)
+        return
+    running = folder / RUNNING
+    if running.exists():
+        dsn = json.loads(running.read_text())["dsn"]
+        yield Settings.in_folder(folder, dsn, profile="demo")
+        return
+    if not (folder / "postgres").exists():
+        raise SettingMissing("ANAMNESIS_DSN")
+    with start_postgres(folder / "postgres") as server:
+        yield Settings.in_folder(folder, server.dsn(), profile="demo")
+
+
+@asynccontextmanager
+async def house_at(folder: Path) -> AsyncIterator[House]:
+    """An open house with a projector beside whatever else is running."""
+    with settings_at(folder) as settings:
+        async with open_house(settings) as house, projecting(house):
+            yield house
+
+
+async def only_tenant(house: House, tenant: str | None) -> str:
+    """The named tenant, or the only one. Raises a usage error that lists them."""
+    known = await house.tenants()
+    if tenant in known:
+        return str(tenant)
+    if tenant is None and len(known) == 1:
+        return known[0]
+    raise click.UsageError(f"name a tenant with --tenant: {', '.join(known)}")

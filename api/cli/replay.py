@@ -1,0 +1,119 @@
+"""`anamnesis replay`: part of the log, event by event, for an operator with a reason."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import click
+import msgspec
+
+from adapters.postgres.trail import Trail
+from api.cli.place import house_at, named_operator, only_tenant, operator_actor, placed
+from api.house import House
+from domain import audit
+from domain.audit import RecordReplay, Selection
+from domain.kernel.context import Actor
+from domain.kernel.event import Erased, Recorded, Unknown
+from domain.kernel.perform import Request
+
+PAGE = 500
+
+
+@click.command()
+@click.option("--tenant", help="Whose log; may be left out where there is one.")
+@click.option("--chart", help="Only events about this chart (its stream id).")
+@click.option("--actor", help="Only events by this actor.")
+@click.option("--stream", help="Only events of this stream.")
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]), help="From then."
+)
+@click.option("--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]), help="Before.")
+@click.option("--at", "upto", type=int, help="Nothing after this position.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@named_operator
+@placed
+def replay(
+    tenant: str | None,
+    chart: str | None,
+    actor: str | None,
+    stream: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    upto: int | None,
+    as_json: bool,
+    operator: str,
+    reason: str,
+    folder: Path,
+) -> None:
+    """Show events in the order of the log. The replay itself is an event, written first."""
+    selection = Selection(
+        chart=chart, actor=actor, stream=stream, since=_utc(since), until=_utc(until), upto=upto
+    )
+    if not any((chart, actor, stream, since, until, upto)):
+        raise click.UsageError("say what to replay: --chart, --actor, --stream, --since, --until")
+
+    async def show() -> None:
+        async with house_at(folder) as house:
+            chosen = await only_tenant(house, tenant)
+            who = operator_actor(chosen, operator, reason)
+            async for event in replayed(house, selection, who):
+                click.echo(as_line(event) if as_json else as_words(event))
+
+    asyncio.run(show())
+
+
+async def replayed(house: House, selection: Selection, who: Actor) -> AsyncIterator[Recorded]:
+    """The selected events in order, after the replay is on record."""
+    trail = Trail(house.auditor, house.keys, who.tenant)
+    head = await trail.head()
+    await house.progress.reach(who.tenant, head, ["audit"], seconds=60)
+    bounded = replace(selection, upto=min(head, selection.upto or head))
+    positions = await trail.positions(bounded)
+    wish = RecordReplay(
+        trail=audit.trail_of(who, house.log.now()),
+        selection=selection.text,
+        count=len(positions),
+        first=positions[0] if positions else None,
+        last=positions[-1] if positions else None,
+    )
+    await house.do(Request(command=wish, actor=who, key=str(uuid4())))
+    for start in range(0, len(positions), PAGE):
+        for event in await trail.events(positions[start : start + PAGE]):
+            yield event
+
+
+def as_line(recorded: Recorded) -> str:
+    """One JSON object: position, stream version, time, header, context, event."""
+    fact = recorded.event
+    body: object = fact
+    if isinstance(fact, Erased):
+        body = {"erased": True}
+    elif isinstance(fact, Unknown):
+        body = {"unknown": True}
+    shown = {
+        "position": recorded.position,
+        "version": recorded.version,
+        "committed_at": recorded.committed_at,
+        "header": recorded.header,
+        "context": recorded.context,
+        "event": body,
+    }
+    return msgspec.json.encode(shown).decode()
+
+
+def as_words(recorded: Recorded) -> str:
+    """A line for people: when, what, who, why; facts are in --json only."""
+    stated, header = recorded.context, recorded.header
+    about = f" chart {header.chart}" if header.chart else ""
+    why = f" ({stated.reason})" if stated.reason else ""
+    return (
+        f"{recorded.position:>8}  {recorded.committed_at:%Y-%m-%d %H:%M:%S}  {header.type}{about}"
+        f"  by {stated.actor_kind} {stated.actor}, {stated.basis}, {stated.purpose}{why}"
+    )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone()

@@ -1,0 +1,61 @@
+"""`anamnesis verify`: every leaf, the root, clear columns, versions and keys, recomputed."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import msgspec
+
+from adapters.postgres.verification import TenantUnknown
+from adapters.postgres.verification import verify as verified
+from adapters.proofs.findings import Verification
+from api.cli.place import placed, settings_at
+from api.cli.progressing import progress_bar
+from api.house import House, open_house
+
+
+@click.command()
+@click.option("--tenant", help="Only this tenant; all of them unless given.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per tenant on stdout.")
+@placed
+def verify(tenant: str | None, as_json: bool, folder: Path) -> None:
+    """Check the whole log; exit 1 and name the first wrong position when something is wrong."""
+
+    async def run() -> bool:
+        with settings_at(folder) as settings:
+            async with open_house(settings) as house:
+                chosen = [tenant] if tenant else await house.tenants()
+                return all([await _one(house, name, as_json) for name in chosen])
+
+    raise SystemExit(0 if asyncio.run(run()) else 1)
+
+
+async def _one(house: House, tenant: str, as_json: bool) -> bool:
+    try:
+        answer = await verification(house, tenant)
+    except TenantUnknown as error:
+        raise click.UsageError(f"there is no log of tenant {tenant}") from error
+    if as_json:
+        click.echo(msgspec.json.encode({**asdict(answer), "ok": answer.ok}))
+        return answer.ok
+    rate = answer.events / answer.seconds if answer.seconds else 0
+    click.echo(f"{tenant}: {answer.events} events in {answer.seconds:.2f} s ({rate:,.0f}/s)")
+    click.echo(f"  root {answer.root}")
+    if answer.first_wrong is not None:
+        first = answer.first_wrong
+        click.echo(f"  WRONG at position {first.position}: {first.code} ({first.detail})")
+        click.echo(f"  {len(answer.wrongs)} findings in all; --json lists them")
+    else:
+        click.echo("  every leaf, the root, clear columns, versions and keys are as written")
+    return answer.ok
+
+
+async def verification(house: House, tenant: str) -> Verification:
+    """Verify one tenant's log with the auditor's role."""
+    with progress_bar(f"verifying {tenant}") as moved:
+
+        async def commitments(keys: set[str]) -> dict[str, bytes | None]:
+            return await house.keys.commitments(tenant, keys)
+
+        return await verified(house.settings.role_dsn("auditor"), tenant, commitments, moved)

@@ -1,0 +1,109 @@
+"""What an operation saw, on its way into the log: one `records-viewed` per chart and basis.
+
+The answer leaves after the commit of these events; without it, nothing leaves.
+"""
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain import audit
+from domain.kernel.context import Actor, Basis, Context
+from domain.kernel.log import Append, Draft, Expected
+from domain.kernel.rule import POLICY_VERSION, purpose_of
+
+MAX_RECORDS = 1_000
+"""Record ids in one event; 1,000 ids are about 40 KiB of the 64 KiB that an event may have."""
+
+
+@dataclass(slots=True)
+class _Look:
+    rule: str
+    panels: list[str] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Looks:
+    """The looks and refusals of one operation of one actor."""
+
+    actor: Actor
+    operation: str
+    correlation: str
+    as_of: int | None = None
+    _looks: dict[tuple[str | None, Basis], _Look] = field(default_factory=dict)
+    _refusals: dict[str | None, str] = field(default_factory=dict)
+
+    def saw(
+        self, chart: str | None, basis: Basis, rule: str, panel: str, records: list[str]
+    ) -> None:
+        """Note rows that will be in the answer."""
+        look = self._looks.setdefault((chart, basis), _Look(rule))
+        if panel not in look.panels:
+            look.panels.append(panel)
+        look.records.extend(records)
+
+    def refused(self, chart: str | None, rule: str) -> None:
+        """Note a refusal: one per operation and chart."""
+        self._refusals.setdefault(chart, rule)
+
+    def appends(self, now: datetime) -> list[Append]:
+        """The appends that put all of it on record, each under its own context."""
+        trail = audit.trail_of(self.actor, now)
+        looks = [
+            self._append(trail, now, look.rule, basis, self._viewed(chart, trail, look))
+            for (chart, basis), look in self._looks.items()
+        ]
+        refusals = []
+        for chart, rule in self._refusals.items():
+            refused = audit.AccessRefused(operation=self.operation, chart=chart)
+            draft = Draft(stream=trail, event=refused)
+            refusals.append(self._append(trail, now, rule, Basis("none"), (draft,)))
+        return looks + refusals
+
+    def _viewed(self, chart: str | None, trail: str, look: _Look) -> tuple[Draft, ...]:
+        runs = range(0, max(len(look.records), 1), MAX_RECORDS)
+        return tuple(
+            Draft(
+                stream=trail,
+                chart=chart,
+                owner=chart,
+                event=audit.RecordsViewed(
+                    chart=chart,
+                    operation=self.operation,
+                    panels=tuple(look.panels),
+                    records=tuple(look.records[start : start + MAX_RECORDS]),
+                    count=len(look.records[start : start + MAX_RECORDS]),
+                    at_position=self.as_of,
+                ),
+            )
+            for start in runs
+        )
+
+    def _append(
+        self, trail: str, now: datetime, rule: str, basis: Basis, drafts: tuple[Draft, ...]
+    ) -> Append:
+        actor = self.actor
+        context = Context(
+            actor=actor.id,
+            actor_kind=actor.kind,
+            purpose=purpose_of(actor, basis),
+            basis=basis.kind,
+            basis_reference=basis.reference,
+            rule=rule,
+            policy=POLICY_VERSION,
+            received=now.isoformat(),
+            occurred=now.isoformat(),
+            client=actor.client,
+            session=actor.session,
+            reason=actor.reason,
+            correlation=self.correlation,
+        )
+        return Append(
+            tenant=actor.tenant,
+            command=os.urandom(16),
+            fingerprint=b"",
+            context=context,
+            drafts=drafts,
+            expected=(Expected(stream=trail, version=None),),
+        )

@@ -1,0 +1,52 @@
+"""The past: read models folded in memory from a run of events, by the same projections."""
+
+from collections.abc import Iterable, Sequence
+
+from domain.kernel.event import Recorded
+from domain.kernel.readmodel import Drop, Page, Projection, Put, Row, Select
+
+
+class Past:
+    """The rows that projections would have written after these events, and nothing later."""
+
+    def __init__(self, projections: Sequence[Projection], events: Iterable[Recorded]) -> None:
+        self._rows: dict[str, dict[tuple[object, ...], Put]] = {}
+        for recorded in events:
+            for projection in projections:
+                if recorded.header.type in projection.types:
+                    for write in projection.project(recorded):
+                        self._apply(write)
+
+    def _apply(self, write: Put | Drop) -> None:
+        table = self._rows.setdefault(write.table.name, {})
+        if isinstance(write, Put):
+            table[tuple(write.values[column.name] for column in write.table.key)] = write
+            return
+        for key, put in list(table.items()):
+            if all(put.values[name] == value for name, value in write.where.items()):
+                del table[key]
+
+    def page(self, select: Select) -> Page:
+        """What a panel showed, newest first."""
+        rows = [
+            _row(put)
+            for put in self._rows.get(select.panel.table.name, {}).values()
+            if put.values["chart"] == select.chart
+            and (select.kind is None or put.values["kind"] == select.kind)
+        ]
+        ordered = sorted(rows, key=lambda row: (row.at, row.id), reverse=True)
+        later = [r for r in ordered if select.after is None or (r.at, r.id) < select.after]
+        return Page(tuple(later[: select.first]), len(later) > select.first)
+
+
+def _row(put: Put) -> Row:
+    values = put.values
+    return Row(
+        id=str(values["id"]),
+        chart=str(values["chart"]),
+        at=values["at"],  # type: ignore[arg-type]
+        state=str(values["state"]),
+        kind=str(values["kind"]),
+        position=values["position"],  # type: ignore[arg-type]
+        body=put.body,
+    )

@@ -1,0 +1,101 @@
+"""Who is signed in, and whose records are open to them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import strawberry
+
+from domain import identity, registry
+from domain.kernel.context import Authority
+from projections import registry as registry_panels
+from schema.kernel.context import SchemaContext
+from schema.kernel.paging import After, Connection, First, Info, checked, connected
+from schema.kernel.ruled import field, ruled, said
+from schema.registry import Patient
+
+
+@strawberry.type(directives=ruled(registry.view), description="A record that is open to you.")
+class OpenRecord:
+    """A chart with the relationship that opens it."""
+
+    patient: Patient = said("Whose record it is; give its id as `chart` of the query `record`.")
+    relationship: str = said("own-record, proxy-grant or care-relationship.")
+
+
+@strawberry.type(directives=ruled(identity.view_own), description="You.")
+class Me:
+    """The signed-in account."""
+
+    authority: strawberry.Private[Authority]
+    id: strawberry.ID = said("Your account.")
+    person: strawberry.ID | None = said("You as a person, if you are a patient or proxy here.")
+    name: str = said("Your display name.")
+    organization: str = said("The organisation that you are signed in to.")
+    roles: list[str] = said("Your roles as staff.")
+
+    @field(registry.view, "The records open to you, your own first.")
+    async def records(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[OpenRecord]:
+        """One ruled read of the newest demographics of each chart."""
+        context = info.context
+        size = checked(first)
+        seen = None if after is None else context.from_cursor(after)
+        charts = dict(sorted(_relationships(self.authority, datetime.now(UTC)), key=_own_first))
+        later = [chart for chart in charts if seen is None or _place(charts, chart) > seen]
+        page = later[:size]
+        rows = await context.first_rows(registry_panels.demographics, page)
+        shown = [chart for chart in page if chart in rows]
+        return connected(
+            [
+                OpenRecord(patient=Patient.of(context, rows[chart]), relationship=charts[chart])
+                for chart in shown
+            ],
+            [context.to_cursor(_place(charts, chart)) for chart in shown],
+            more=len(later) > size,
+            began_after=after is not None,
+        )
+
+
+_ORDER = {"own-record": "0", "proxy-grant": "1", "care-relationship": "2"}
+
+
+def _relationships(authority: Authority, now: datetime) -> Iterator[tuple[str, str]]:
+    """Each open chart with its weakest relationship first, so that a dict keeps the strongest."""
+    if authority.holds("clinician"):
+        for relation in authority.relations:
+            if relation.since <= now and (relation.until is None or relation.until > now):
+                yield relation.chart, "care-relationship"
+    for grant in authority.grants:
+        if "records" in grant.scopes and (grant.until is None or grant.until > now):
+            yield grant.chart, "proxy-grant"
+    for chart in authority.own_charts:
+        yield chart, "own-record"
+
+
+def _own_first(entry: tuple[str, str]) -> tuple[str, str]:
+    return _ORDER[entry[1]], entry[0]
+
+
+def _place(charts: dict[str, str], chart: str) -> str:
+    return f"{_ORDER[charts[chart]]}|{chart}"
+
+
+@strawberry.type(description="Who is signed in.")
+class IdentityQuery:
+    """Queries of the signed-in account."""
+
+    @field(identity.view_own, "You.")
+    async def me(self, info: Info) -> Me:
+        """The account and its permissions."""
+        context: SchemaContext = info.context
+        authority = await context.authority(identity.view_own)
+        person = authority.person
+        return Me(
+            authority=authority,
+            id=strawberry.ID(context.hide("account", context.account)),
+            person=None if person is None else strawberry.ID(context.hide("person", person)),
+            name=await context.display_name(identity.view_own),
+            organization=context.tenant,
+            roles=[held.role for held in authority.roles],
+        )

@@ -1,0 +1,76 @@
+"""What resolvers may ask of the outside: one ruled read or one command, and opaque ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from domain.kernel.command import Command
+from domain.kernel.context import Authority
+from domain.kernel.event import Recorded
+from domain.kernel.perform import Receipt
+from domain.kernel.readmodel import Page, Panel, Row, Select
+from domain.kernel.rule import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailQuery:
+    """Which events of the trail, newest first; `before` is the position after the page."""
+
+    chart: str | None
+    actor: str | None
+    since: datetime | None
+    until: datetime | None
+    first: int
+    before: int | None
+
+
+class SchemaContext(Protocol):
+    """One operation of one caller. Whatever it reads is in the log before the answer leaves."""
+
+    @property
+    def tenant(self) -> str:
+        """The organisation whose log this is."""
+
+    @property
+    def account(self) -> str:
+        """The signed-in account."""
+
+    async def authority(self, rule: Rule) -> Authority:
+        """The caller's own permissions. Raises NotFound where the rule refuses."""
+
+    async def display_name(self, rule: Rule) -> str:
+        """The caller's own display name. Raises NotFound where the rule refuses."""
+
+    async def may_open(self, panel: Panel, chart: str) -> bool:
+        """Whether the panel's rule permits; a refusal is put on record."""
+
+    async def read(self, select: Select, as_of: int | None = None) -> Page:
+        """A page of a panel, now or as of a position. Raises NotFound and Unavailable."""
+
+    async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
+        """The newest row of each chart, for lists of charts. Raises NotFound."""
+
+    async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
+        """Events of the trail and whether more follow. Raises NotFound."""
+
+    async def position_at(self, chart: str, at: datetime | None) -> int:
+        """The last position committed by then. Raises NotFound."""
+
+    async def do(self, command: Command[Any], key: str) -> Receipt:
+        """Perform a command under an idempotency key. Raises its Refusal."""
+
+    def hide(self, kind: str, ident: str) -> str:
+        """An opaque id, meaningful in this tenant only."""
+
+    def reveal(self, kind: str, opaque: str) -> str:
+        """What an opaque id stands for. Raises NotFound for one that is not ours."""
+
+    def to_cursor(self, place: str) -> str:
+        """An opaque cursor."""
+
+    def from_cursor(self, cursor: str) -> str:
+        """The place that a cursor stands for. Raises CursorInvalid."""
+
+    def position_token(self, position: int) -> str:
+        """An opaque token of a log position."""

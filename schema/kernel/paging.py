@@ -1,0 +1,127 @@
+"""Keyset connections (Relay Cursor Connections): forward only, stable under concurrent writes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Generic, TypeVar
+
+import strawberry
+
+from domain.kernel.readmodel import Panel, Row, Select
+from domain.kernel.refusal import Refusal
+from domain.kernel.rule import anyone, may
+from schema.kernel.context import SchemaContext
+from schema.kernel.ruled import ruled, said
+
+MAX_PAGE = 100
+T = TypeVar("T")
+Info = strawberry.Info[SchemaContext, None]
+shape = may("schema.shape", anyone)
+"""The rule of types that carry no data of their own: what they hold was ruled where it was read."""
+
+First = Annotated[
+    int, strawberry.argument(description=f"How many at most, 1 to {MAX_PAGE}; 20 unless given.")
+]
+After = Annotated[
+    str | None, strawberry.argument(description="The cursor after which the page begins.")
+]
+
+
+class PageSizeRefused(Refusal):
+    """A page holds 1 to 100 entries. Ask for a number in that range."""
+
+    first: int
+
+
+class CursorInvalid(Refusal):
+    """This cursor is not one of ours. Start again from the first page."""
+
+
+@strawberry.type(directives=ruled(shape), description="Where a page ends and whether more follows.")
+class PageInfo:
+    """Relay PageInfo; pages go forward only."""
+
+    has_next_page: bool = said("Whether more entries follow.")
+    has_previous_page: bool = said("Whether this page began after a cursor.")
+    start_cursor: str | None = said("The cursor of the first entry.")
+    end_cursor: str | None = said("The cursor of the last entry; give it as `after`.")
+
+
+@strawberry.type(directives=ruled(shape), description="An entry of a connection.")
+class Edge(Generic[T]):
+    """Relay Edge."""
+
+    cursor: str = said("Stands for this entry's place in the list.")
+    node: T = said("The entry.")
+
+
+@strawberry.type(directives=ruled(shape), description="A page of a list.")
+class Connection(Generic[T]):
+    """Relay Connection."""
+
+    edges: list[Edge[T]] = said("The entries of this page, in order.")
+    page_info: PageInfo = said("Where this page ends.")
+
+
+def checked(first: int) -> int:
+    """A page size within bounds. Raises PageSizeRefused."""
+    if not 1 <= first <= MAX_PAGE:
+        raise PageSizeRefused(first=first)
+    return first
+
+
+def connected(
+    nodes: list[T], cursors: list[str], *, more: bool, began_after: bool
+) -> Connection[T]:
+    """A connection of nodes and their cursors."""
+    return Connection(
+        edges=[Edge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
+        page_info=PageInfo(
+            has_next_page=more,
+            has_previous_page=began_after,
+            start_cursor=cursors[0] if cursors else None,
+            end_cursor=cursors[-1] if cursors else None,
+        ),
+    )
+
+
+async def panel_page(
+    info: Info,
+    panel: Panel,
+    where: "Where",
+    first: int,
+    after: str | None,
+    node: Callable[[SchemaContext, Row], T],
+    kind: str | None = None,
+) -> Connection[T]:
+    """One ruled read of a panel as a connection."""
+    context = info.context
+    select = Select(
+        panel=panel,
+        chart=where.chart,
+        first=checked(first),
+        after=None if after is None else _place(context, after),
+        kind=kind,
+    )
+    page = await context.read(select, where.as_of)
+    return connected(
+        [node(context, row) for row in page.rows],
+        [context.to_cursor(f"{row.at.isoformat()}|{row.id}") for row in page.rows],
+        more=page.more,
+        began_after=after is not None,
+    )
+
+
+class Where:
+    """Whose record, and as of which position (None: now)."""
+
+    def __init__(self, chart: str, as_of: int | None = None) -> None:
+        self.chart = chart
+        self.as_of = as_of
+
+
+def _place(context: SchemaContext, cursor: str) -> tuple[datetime, str]:
+    at, _, ident = context.from_cursor(cursor).partition("|")
+    try:
+        return datetime.fromisoformat(at), ident
+    except ValueError:
+        raise CursorInvalid from None

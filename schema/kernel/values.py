@@ -1,0 +1,115 @@
+"""GraphQL faces of the clinical value types."""
+
+import enum
+
+import strawberry
+
+from domain.kernel import values
+from schema.kernel.paging import shape
+from schema.kernel.ruled import ruled, said
+
+
+@strawberry.type(directives=ruled(shape), description="A code of a terminology.")
+class Coding:
+    """FHIR Coding."""
+
+    system: str | None = said("The terminology's URI, such as http://loinc.org.")
+    code: str | None = said("The code.")
+    display: str | None = said("What the code means, in the source's words.")
+
+    @classmethod
+    def of(cls, coding: values.Coding) -> "Coding":
+        """From the domain."""
+        return cls(system=coding.system, code=coding.code, display=coding.display)
+
+
+@strawberry.type(directives=ruled(shape), description="A coded meaning with the words to show.")
+class Concept:
+    """FHIR CodeableConcept."""
+
+    text: str = said("The words to show.")
+    codings: list[Coding] = said("The codes of this meaning.")
+
+    @classmethod
+    def of(cls, concept: values.Concept) -> "Concept":
+        """From the domain."""
+        return cls(text=concept.words, codings=[Coding.of(c) for c in concept.codings])
+
+    @classmethod
+    def maybe(cls, concept: values.Concept | None) -> "Concept | None":
+        """From the domain, or null."""
+        return None if concept is None else cls.of(concept)
+
+
+@strawberry.type(directives=ruled(shape), description="A measured amount.")
+class Quantity:
+    """FHIR Quantity; the number keeps the digits it was written with."""
+
+    value: str | None = said("The decimal exactly as the source wrote it, such as 1.10.")
+    comparator: str | None = said("`<`, `<=`, `>=` or `>` where the true value lies beyond.")
+    unit: str | None = said("The unit in words.")
+    code: str | None = said("The UCUM code of the unit.")
+
+    @classmethod
+    def maybe(cls, quantity: values.Quantity | None) -> "Quantity | None":
+        """From the domain, or null."""
+        if quantity is None:
+            return None
+        return cls(
+            value=quantity.value,
+            comparator=quantity.comparator,
+            unit=quantity.unit,
+            code=quantity.code,
+        )
+
+
+@strawberry.type(directives=ruled(shape), description="The usual range of a measured value.")
+class ReferenceRange:
+    """FHIR Observation.referenceRange."""
+
+    low: Quantity | None = said("The lower bound.")
+    high: Quantity | None = said("The upper bound.")
+    text: str | None = said("The range in words.")
+
+    @classmethod
+    def of(cls, given: values.ReferenceRange) -> "ReferenceRange":
+        """From the domain."""
+        return cls(low=Quantity.maybe(given.low), high=Quantity.maybe(given.high), text=given.text)
+
+
+@strawberry.enum(description="How much of a date or time is known.")
+class Precision(enum.Enum):
+    """Precision of a Moment."""
+
+    YEAR = strawberry.enum_value("year", description="The year.")
+    MONTH = strawberry.enum_value("month", description="Year and month.")
+    DAY = strawberry.enum_value("day", description="The day.")
+    INSTANT = strawberry.enum_value("instant", description="The instant, with its zone.")
+
+
+@strawberry.type(directives=ruled(shape), description="A date or time as the source wrote it.")
+class Moment:
+    """FHIR date, dateTime or instant."""
+
+    text: str = said("Exactly as written, such as 2019-04 or 2019-04-01T09:30:00+02:00.")
+    precision: Precision = said("How much of it is known.")
+
+    @classmethod
+    def maybe(cls, moment: values.Moment | None) -> "Moment | None":
+        """From the domain, or null."""
+        if moment is None:
+            return None
+        return cls(text=moment.text, precision=Precision(moment.precision))
+
+
+@strawberry.type(directives=ruled(shape), description="Where a fact was stated.")
+class Source:
+    """The assigning system of a fact."""
+
+    system: str = said("The system that stated it.")
+    type: str = said("What it is called there, such as a FHIR resource type.")
+
+    @classmethod
+    def maybe(cls, source: values.Source | None) -> "Source | None":
+        """From the domain, or null."""
+        return None if source is None else cls(system=source.system, type=source.type)

@@ -1,0 +1,146 @@
+"""One patient's record: the panels of the capabilities side by side."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from domain import audit, care, consent, identity, prescriptions, records, registry, results
+from domain.kernel.readmodel import Select
+from projections import care as care_panels
+from projections import consent as consent_panels
+from projections import prescriptions as prescription_panels
+from projections import records as record_panels
+from projections import registry as registry_panels
+from projections import results as result_panels
+from schema.care import Visit
+from schema.consent import ProxyGrant
+from schema.kernel.paging import After, Connection, First, Info, Where, panel_page
+from schema.kernel.ruled import field, ruled
+from schema.prescriptions import Medication
+from schema.records import Allergy, Condition, Immunization, Observation
+from schema.registry import Patient
+from schema.results import LabReport
+
+ChartId = Annotated[strawberry.ID, strawberry.argument(description="The chart's id.")]
+MaybeChartId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="The chart's id; your own chart unless given."),
+]
+
+
+@strawberry.type(directives=ruled(registry.view), description="One patient's record.")
+class Record:
+    """Panels of one chart, now or as of a position. Each panel asks its own rule."""
+
+    where: strawberry.Private[Where]
+
+    @field(registry.view, "Whose record it is.")
+    async def patient(self, info: Info) -> Patient | None:
+        """The chart's newest demographics."""
+        select = Select(panel=registry_panels.demographics, chart=self.where.chart, first=1)
+        page = await info.context.read(select, self.where.as_of)
+        return Patient.of(info.context, page.rows[0]) if page.rows else None
+
+    @field(records.view, "Problems and diagnoses, newest first.")
+    async def conditions(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Condition] | None:
+        """One ruled read."""
+        return await panel_page(
+            info, record_panels.conditions, self.where, first, after, Condition.of
+        )
+
+    @field(records.view, "Allergies and intolerances, newest first.")
+    async def allergies(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Allergy] | None:
+        """One ruled read."""
+        return await panel_page(info, record_panels.allergies, self.where, first, after, Allergy.of)
+
+    @field(prescriptions.view, "Medications as ordered, newest first.")
+    async def medications(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Medication] | None:
+        """One ruled read."""
+        return await panel_page(
+            info, prescription_panels.medications, self.where, first, after, Medication.of
+        )
+
+    @field(records.view, "Vaccinations, newest first.")
+    async def immunizations(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Immunization] | None:
+        """One ruled read."""
+        return await panel_page(
+            info, record_panels.immunizations, self.where, first, after, Immunization.of
+        )
+
+    @field(results.view, "Laboratory reports, newest first.")
+    async def lab_reports(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[LabReport] | None:
+        """One ruled read."""
+        return await panel_page(
+            info, result_panels.reports, self.where, first, after, LabReport.of, "laboratory"
+        )
+
+    @field(records.view, "Measurements and statements outside reports, newest first.")
+    async def observations(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Observation] | None:
+        """One ruled read."""
+        return await panel_page(
+            info, record_panels.observations, self.where, first, after, Observation.of
+        )
+
+    @field(care.view, "Visits, newest first.")
+    async def visits(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Visit] | None:
+        """One ruled read."""
+        return await panel_page(info, care_panels.visits, self.where, first, after, Visit.of)
+
+    @field(consent.view, "Who may act for the patient, newest first.")
+    async def proxies(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[ProxyGrant] | None:
+        """One ruled read."""
+        return await panel_page(
+            info, consent_panels.proxies, self.where, first, after, ProxyGrant.of
+        )
+
+
+AsOf = Annotated[
+    datetime | None,
+    strawberry.argument(description="The moment that the record is shown as of; now unless given."),
+]
+
+
+@strawberry.type(description="Reads of a record.")
+class RecordQuery:
+    """Queries of one patient's record."""
+
+    @field(registry.view, "A patient's record; null where there is none or you may not see it.")
+    async def record(self, info: Info, chart: MaybeChartId = None) -> Record | None:
+        """The record's door: the rule is asked before any panel is."""
+        context = info.context
+        ident = await _chart(info, chart)
+        if ident is None or not await context.may_open(registry_panels.demographics, ident):
+            return None
+        return Record(where=Where(ident))
+
+    @field(
+        audit.view_past, "A patient's record as this system knew it at a moment, for compliance."
+    )
+    async def record_as_of(self, info: Info, chart: ChartId, at: AsOf = None) -> Record | None:
+        """The record folded from the log up to a position."""
+        ident = info.context.reveal("chart", chart)
+        return Record(where=Where(ident, await info.context.position_at(ident, at)))
+
+
+async def _chart(info: Info, chart: strawberry.ID | None) -> str | None:
+    if chart is not None:
+        return info.context.reveal("chart", chart)
+    authority = await info.context.authority(identity.view_own)
+    return min(authority.own_charts, default=None)

@@ -1,0 +1,40 @@
+"""The schema put together. Building it fails on a field without a rule."""
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+from strawberry.types import get_object_definition
+
+from schema.audit import AuditQuery
+from schema.consent import ConsentMutation
+from schema.identity import IdentityQuery
+from schema.kernel.ruled import check
+from schema.record import RecordQuery
+
+
+def build() -> strawberry.Schema:
+    """The public schema. Raises SchemaRefused."""
+    query = merge_types("Query", (IdentityQuery, RecordQuery, AuditQuery))
+    mutation = merge_types("Mutation", (ConsentMutation,))
+    _describe(query, "Reads; each is on record before its answer leaves.")
+    _describe(mutation, "Changes; each takes an idempotency key.")
+    schema = strawberry.Schema(
+        query=query, mutation=mutation, config=StrawberryConfig(auto_camel_case=True)
+    )
+    check(executable(schema))
+    return schema
+
+
+def _describe(merged: type, text: str) -> None:
+    get_object_definition(merged, strict=True).description = text
+
+
+def executable(schema: strawberry.Schema) -> GraphQLSchema:
+    """The graphql-core schema below."""
+    return schema._schema
+
+
+def sdl(schema: strawberry.Schema) -> str:
+    """The SDL with rules, as committed in schema/schema.graphql."""
+    return schema.as_str() + "\n"
