@@ -6,7 +6,7 @@ may the answer leave. Positions and ids go out as opaque tokens of the tenant.
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.keys.refused import KeyRefused
@@ -34,6 +34,7 @@ from projections.kernel.past import Past
 from schema.kernel.context import TrailQuery
 from schema.kernel.paging import CursorInvalid
 
+TRAIL = "audit"
 _ALL = tuple(projection.name for projection in PROJECTIONS)
 _PAST = tuple(projection for projection in PROJECTIONS if not projection.everything)
 
@@ -91,18 +92,14 @@ class Operation:
             page = await self._reads.page(select)
         except KeyRefused as error:
             raise Unavailable() from error
-        self._saw(select, permit, page)
+        self._saw(select, permit, panel.rule, page, None)
         return page
 
-    def _saw(self, select: Select, permit: Permit, page: Page, rule: Rule | None = None) -> None:
-        panel = select.panel
-        self._looks.saw(
-            select.chart,
-            permit.basis,
-            (rule or panel.rule).name,
-            panel.name,
-            [row.id for row in page.rows],
-        )
+    def _saw(
+        self, select: Select, permit: Permit, rule: Rule, page: Page, as_of: int | None
+    ) -> None:
+        seen = [row.id for row in page.rows]
+        self._looks.saw(select.chart, permit.basis, rule.name, select.panel.name, seen, as_of)
 
     async def _read_past(self, select: Select, as_of: int) -> Page:
         permit = await self._organization_permit(audit.view_past, select.chart)
@@ -112,8 +109,7 @@ class Operation:
             events = await self._trail.events(positions)
             self._past[select.chart, as_of] = Past(_PAST, events)
         page = self._past[select.chart, as_of].page(select)
-        self._looks.as_of = as_of
-        self._saw(select, permit, page, audit.view_past)
+        self._saw(select, permit, audit.view_past, page, as_of)
         return page
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
@@ -122,7 +118,10 @@ class Operation:
         permits = {
             chart: self._permit(panel.rule, Subject(chart=chart), authority) for chart in charts
         }
-        rows = await self._reads.first_rows(panel.table, charts)
+        try:
+            rows = await self._reads.first_rows(panel.table, charts)
+        except KeyRefused as error:
+            raise Unavailable() from error
         for chart, row in rows.items():
             basis = permits[chart].basis
             self._looks.saw(chart, basis, panel.rule.name, panel.name, [row.id])
@@ -131,6 +130,7 @@ class Operation:
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""
         permit = await self._organization_permit(audit.view_trail, query.chart)
+        await self._trail_head()
         selection = audit.Selection(
             chart=query.chart, actor=query.actor, since=query.since, until=query.until
         )
@@ -143,11 +143,18 @@ class Operation:
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then."""
         await self._organization_permit(audit.view_past, chart)
-        head = await self._trail.head()
+        head = await self._trail_head()
         if at is None:
             return head
-        later = await self._trail.positions(audit.Selection(since=at), limit=1)
+        beyond = audit.Selection(since=at + timedelta(microseconds=1))
+        later = await self._trail.positions(beyond, limit=1)
         return later[0] - 1 if later else head
+
+    async def _trail_head(self) -> int:
+        """The log's last position, reached by the trail: what is found there then is complete."""
+        head = await self._trail.head()
+        await self._reach(head, (TRAIL,))
+        return head
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""

@@ -66,5 +66,6 @@ def _permissions() -> str:
     for rule in rules():
         doing = ", ".join(sorted(f"`{n}`" for n, kind in wishes.items() if kind.rule is rule))
         reading = ", ".join(f"`{panel.name}`" for panel in PANELS if panel.rule is rule)
-        lines.append(f"| `{rule.name}` | {rule.text} | {doing} | {reading} |")
+        permits = rule.text.replace("|", "\\|")  # a bar would end the table's cell
+        lines.append(f"| `{rule.name}` | {permits} | {doing} | {reading} |")
     return "\n".join(lines) + "\n"

@@ -19,6 +19,7 @@ MAX_RECORDS = 1_000
 @dataclass(slots=True)
 class _Look:
     rule: str
+    as_of: int | None
     panels: list[str] = field(default_factory=list)
     records: list[str] = field(default_factory=list)
 
@@ -30,15 +31,20 @@ class Looks:
     actor: Actor
     operation: str
     correlation: str
-    as_of: int | None = None
-    _looks: dict[tuple[str | None, Basis], _Look] = field(default_factory=dict)
+    _looks: dict[tuple[str | None, Basis, int | None], _Look] = field(default_factory=dict)
     _refusals: dict[str | None, str] = field(default_factory=dict)
 
     def saw(
-        self, chart: str | None, basis: Basis, rule: str, panel: str, records: list[str]
+        self,
+        chart: str | None,
+        basis: Basis,
+        rule: str,
+        panel: str,
+        records: list[str],
+        as_of: int | None = None,
     ) -> None:
-        """Note rows that will be in the answer."""
-        look = self._looks.setdefault((chart, basis), _Look(rule))
+        """Note rows that will be in the answer; `as_of` is the position that they are as of."""
+        look = self._looks.setdefault((chart, basis, as_of), _Look(rule, as_of))
         if panel not in look.panels:
             look.panels.append(panel)
         look.records.extend(records)
@@ -52,7 +58,7 @@ class Looks:
         trail = audit.trail_of(self.actor, now)
         looks = [
             self._append(trail, now, look.rule, basis, self._viewed(chart, trail, look))
-            for (chart, basis), look in self._looks.items()
+            for (chart, basis, _), look in self._looks.items()
         ]
         refusals = []
         for chart, rule in self._refusals.items():
@@ -74,7 +80,7 @@ class Looks:
                     panels=tuple(look.panels),
                     records=tuple(look.records[start : start + MAX_RECORDS]),
                     count=len(look.records[start : start + MAX_RECORDS]),
-                    at_position=self.as_of,
+                    at_position=look.as_of,
                 ),
             )
             for start in runs

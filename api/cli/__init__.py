@@ -14,6 +14,7 @@ from api.cli.rebuild import rebuild
 from api.cli.replay import replay
 from api.cli.serve import serve
 from api.cli.verify import verify
+from api.logs import configure
 
 
 class Commands(click.Group):
@@ -39,6 +40,7 @@ class Commands(click.Group):
 @click.version_option(package_name="anamnesis")
 def main() -> None:
     """A patient-portal platform whose memory is an event log."""
+    configure()
 
 
 for command in (docs, imports, migrate, rebuild, replay, serve, verify):

@@ -31,7 +31,7 @@ PAGE = 500
     "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]), help="From then."
 )
 @click.option("--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]), help="Before.")
-@click.option("--at", "upto", type=int, help="Nothing after this position.")
+@click.option("--at", "upto", type=click.IntRange(min=1), help="Nothing after this position.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @named_operator
 @placed

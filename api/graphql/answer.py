@@ -33,6 +33,7 @@ from domain.kernel.refusal import Refusal
 
 _encode = msgspec.json.Encoder().encode
 _MOST_LOGGED = 20
+_WHOLE = (AuditUnavailable, PositionTimeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,10 @@ def encode_result(result: ExecutionResult, operation: Operation, correlation: st
     return encoded + b',"errors":' + _encode(entries)
 
 
-def audit_failure(result: ExecutionResult) -> AuditUnavailable | None:
-    """An audit that failed below a resolver ends the whole answer, not one field."""
+def whole_failure(result: ExecutionResult) -> AuditUnavailable | PositionTimeout | None:
+    """What ends the whole answer when it happens below a resolver, not one field."""
     causes = (cause_of(error) for error in result.errors or ())
-    return next((cause for cause in causes if isinstance(cause, AuditUnavailable)), None)
+    return next((cause for cause in causes if isinstance(cause, _WHOLE)), None)
 
 
 def success(open_body: bytes, extensions: Mapping[str, object], media_type: str) -> Answer:

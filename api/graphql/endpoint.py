@@ -13,7 +13,7 @@ import structlog
 from graphql import ExecutionResult, GraphQLSchema, OperationType, execute
 from starlette.types import Receive, Scope, Send
 
-from api.graphql.answer import Answer, audit_failure, encode_result, failure, success
+from api.graphql.answer import Answer, encode_result, failure, success, whole_failure
 from api.graphql.context import OperationContext, Unauthenticated
 from api.graphql.faults import OperationRefused, log_bug, variable_faults
 from api.graphql.registry import Limits, Operation, OperationRegistry
@@ -140,7 +140,7 @@ def _is_request_error(result: ExecutionResult) -> bool:
 async def _settled(
     result: ExecutionResult, operation: Operation, context: OperationContext, media_type: str
 ) -> Answer:
-    failed = audit_failure(result)
+    failed = whole_failure(result)
     if failed is not None:
         raise failed
     # The audit commit waits for the disk; the answer is encoded meanwhile.
