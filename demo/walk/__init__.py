@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import uvloop
+
 from demo.running import embedded_servers
 from demo.walk import entering, guarding, keeping, reading
 from demo.walk.world import NotSo, World, opened
@@ -73,7 +75,7 @@ class _Visit:
         self._folder = folder
         self._servers = contextlib.ExitStack()
         self._demo = contextlib.AsyncExitStack()
-        self.runner = asyncio.Runner()
+        self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self.world: World | None = None
 
     def __enter__(self) -> Self:

@@ -1,0 +1,180 @@
+"""The 55 Synthea patients through the real command path into a real log, with exact counts."""
+
+import gzip
+import json
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from adapters.embedded import EmbeddedPostgres
+from adapters.fhir.importing import import_bundles
+from adapters.fhir.reading import bundles_at, read_bundle
+from adapters.fhir.report import ImportReport
+from adapters.postgres.trail import Trail
+from api.cli.place import operator_actor
+from api.cli.verify import verification
+from api.house import House, open_house, projecting
+from api.inbound.fhir import HouseIntake, received_bytes
+from api.settings import Settings
+from domain.audit import Selection
+from domain.records import RecordFiled
+from domain.registry import ChartOpened
+from domain.results import ResultReceived
+from projections.catalogue import PROJECTIONS
+
+pytestmark = [pytest.mark.anyio, pytest.mark.samples]
+SOURCE = "urn:synthea"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The house after two imports of the same folder."""
+
+    house: House
+    folder: Path
+    first: ImportReport
+    second: ImportReport
+
+
+@pytest.fixture(scope="module")
+async def imported(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Imported]:
+    """Everything in the sample folder, imported twice."""
+    folder = Path(os.environ["ANAMNESIS_SAMPLES"]) / "synthea"
+    name = f"test_{uuid4().hex}"
+    dsn = postgres.create_database(name, template="template_anamnesis")
+    settings = Settings.in_folder(tmp_path_factory.mktemp("samples"), dsn, profile="demo")
+    async with open_house(settings) as house, projecting(house):
+        intake = HouseIntake(house, operator_actor("riverside", "tester", "sample data"))
+        first = await import_bundles([folder], intake, SOURCE)
+        second = await import_bundles([folder], intake, SOURCE)
+        names = [projection.name for projection in PROJECTIONS]
+        await house.progress.reach("riverside", first.last_position or 0, names, seconds=300)
+        yield Imported(house, folder, first, second)
+    postgres.drop_database(name)
+
+
+async def _events(house: House) -> dict[str, int]:
+    connection = await asyncpg.connect(house.settings.dsn)
+    try:
+        rows = await connection.fetch("SELECT type, count(*) AS n FROM event GROUP BY type")
+    finally:
+        await connection.close()
+    return {row["type"]: row["n"] for row in rows}
+
+
+def _distinct(folder: Path) -> tuple[dict[str, int], int]:
+    """Organisations and practitioners by business identifier, and deaths, read independently.
+
+    The same organisation stands in the bundles of several patients; it is listed once.
+    """
+    listed: dict[str, set[str]] = {"Organization": set(), "Practitioner": set()}
+    died = 0
+    for path in folder.glob("*.json.gz"):
+        for entry in json.loads(gzip.decompress(path.read_bytes()))["entry"]:
+            resource = entry["resource"]
+            kind = resource["resourceType"]
+            if kind in listed:
+                first = (resource.get("identifier") or [{"value": resource["id"]}])[0]
+                listed[kind].add(f"{first.get('system')}|{first['value']}")
+            died += kind == "Patient" and "deceasedDateTime" in resource
+    return {kind: len(keys) for kind, keys in listed.items()}, died
+
+
+async def test_every_resource_is_accounted_for(imported: Imported) -> None:
+    expected: Counter[str] = Counter()
+    for facts in json.loads((imported.folder / "EXPECTED.json").read_text()).values():
+        if isinstance(facts, dict):
+            expected.update(facts.get("resources", {}))
+    report = imported.first
+    assert report.problems == ()
+    assert report.resources == dict(sorted(expected.items()))
+    for name, count in report.resources.items():
+        yielded = sum(report.yielded.get(name, {}).values())
+        assert yielded + report.not_imported.get(name, 0) == count, name
+
+
+async def test_each_clinical_act_yields_one_event(imported: Imported) -> None:
+    listed, died = _distinct(imported.folder)
+    assert await _events(imported.house) == {
+        "care.encounter-reported": 2267,
+        "directory.organization-listed": listed["Organization"],
+        "directory.practitioner-listed": listed["Practitioner"],
+        "prescriptions.prescription-reported": 737,
+        # 62 allergies, 751 conditions, 1,017 immunisations, 1,223 notes, 5,162 observations
+        "records.record-filed": 62 + 751 + 1017 + 1223 + 5162,
+        "registry.chart-linked": 55,
+        "registry.chart-opened": 55,
+        "registry.death-reported": died,
+        "registry.person-registered": 55,
+        # 510 laboratory, 347 survey and 3 other reports, 481 laboratory values without a report
+        "results.result-received": 510 + 347 + 3 + 481,
+    }
+    assert imported.first.yielded["Observation"] == {
+        "filed": 5162,
+        "in_reports": 4266,
+        "standalone_laboratory": 481,
+    }
+
+
+async def test_importing_again_changes_nothing(imported: Imported) -> None:
+    assert imported.second.events_written == 0
+    assert imported.second.problems == ()
+    assert imported.second.last_position == imported.first.last_position
+
+
+async def test_the_received_bytes_of_every_kind_of_fact_are_kept(imported: Imported) -> None:
+    house = imported.house
+    sent = {
+        (entry.resource_type, entry.id): bytes(entry.content)
+        for path in bundles_at([imported.folder])
+        if path.name.startswith("v3-")
+        for entry in read_bundle(path).entries
+    }
+    trail = Trail(house.auditor, house.keys, "riverside")
+    compared: Counter[str] = Counter()
+    positions = await trail.positions(Selection())
+    for event in await trail.events(positions[-4000:]):
+        fact = event.event
+        if not isinstance(fact, ChartOpened | RecordFiled | ResultReceived) or not fact.source:
+            continue
+        named = (fact.source.type, fact.source.id)
+        if named in sent and compared[fact.source.type] < 20:
+            kept = await received_bytes(house, "riverside", fact.source.object or "")
+            assert kept == sent[named]
+            compared[fact.source.type] += 1
+    assert {"Condition", "DiagnosticReport", "Immunization", "Observation"} <= set(compared)
+
+
+async def test_the_log_of_the_samples_verifies(imported: Imported) -> None:
+    answer = await verification(imported.house, "riverside")
+    assert answer.ok
+    assert answer.events == imported.first.last_position
+
+
+async def test_the_read_models_hold_what_was_filed(imported: Imported) -> None:
+    connection = await asyncpg.connect(imported.house.settings.dsn)
+    tables = {
+        "registry_chart": 55,
+        "care_encounter": 2267,
+        "records_condition": 751,
+        "records_allergy": 62,
+        "records_immunization": 1017,
+        "records_observation": 5162,
+        "records_note": 1223,
+        "results_result": 1341,
+        "prescriptions_order": 737,
+    }
+    try:
+        for table, count in tables.items():
+            assert await connection.fetchval(f"SELECT count(*) FROM model.{table}") == count, table
+        assert await connection.fetchval("SELECT count(*) FROM dead_letter") == 0
+    finally:
+        await connection.close()
