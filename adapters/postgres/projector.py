@@ -6,23 +6,29 @@ quarantines its chart in that projection and never stops anything else.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import asyncpg
+import structlog
 
 from adapters import codec
 from adapters.keys.refused import KeyRefused
 from adapters.keys.tree import Found, KeyTree
 from adapters.postgres.opening import opened_body
 from adapters.postgres.progress import CHANNEL
+from adapters.postgres.rows import check_values, is_id
 from adapters.postgres.tables import Names, Pending
 from domain.kernel.event import Header, Recorded
 from domain.kernel.readmodel import Projection
 
+_log = structlog.get_logger("anamnesis.projector")
 BATCH = 5_000
 LOG_CHANNEL = "anamnesis_log"
 IDLE_SECONDS = 1.0
+REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""What PostgreSQL says of a row that can never be written."""
 READ = """SELECT position, version, type, committed_at, header, context, body FROM event
   WHERE tenant = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4"""
 CLAIM = """SELECT projection, position FROM checkpoint
@@ -49,7 +55,11 @@ class Poison:
 
 @dataclass(frozen=True, slots=True)
 class _Incoming:
-    """A row of the log: opened as far as somebody needs it, or the reason why it cannot be."""
+    """A row of the log, opened as far as somebody needs it.
+
+    `error` says why its body cannot be opened; `recorded` is None where not even header and
+    context can be read.
+    """
 
     position: int
     type: str
@@ -77,18 +87,25 @@ class Batch:
             if (projection.name, event.chart or "") in self._quarantined:
                 continue
             try:
-                if event.recorded is None:
+                if event.recorded is None or (event.error and event.type in projection.types):
                     raise codec.UnreadableEvent(event.type)
                 writes = list(projection.project(event.recorded))
+                check_values(writes)
             except Exception as error:  # a poisoned event must never stop the others
                 self._set_aside(projection, event, event.error or type(error).__name__)
                 continue
             await self.pending.add(self._tenant, writes, self._keys)
 
     def _set_aside(self, projection: Projection, event: _Incoming, error: str) -> None:
-        self.poisons.append(Poison(projection.name, event.position, event.chart, event.type, error))
+        chart = event.chart if event.chart and is_id(event.chart) else None
+        self.poisons.append(Poison(projection.name, event.position, chart, event.type, error))
         if event.chart is not None:
             self._quarantined.add((projection.name, event.chart))
+
+    def refuse(self, projection: Projection, event: _Incoming, error: str) -> None:
+        """PostgreSQL refused the rows: none of them is written, the chart is set aside."""
+        self.pending = Pending()
+        self._set_aside(projection, event, error)
 
     async def write(self, connection: asyncpg.Connection, names: Names) -> None:
         """Rows and dead letters, inside the caller's transaction."""
@@ -112,19 +129,29 @@ class Projector:
         self._wake = asyncio.Event()
 
     async def run(self, tenants: Sequence[str], listener: asyncpg.Connection) -> None:
-        """Tail the log until cancelled; `listener` is a connection of its own."""
+        """Tail the log until cancelled; `listener` is a connection of its own.
+
+        Without it (it is not made again) the log is looked at every IDLE_SECONDS.
+        """
         await listener.add_listener(LOG_CHANNEL, self._heard)
         self._dirty.update(tenants)
         while True:
             self._wake.clear()
             dirty, self._dirty = self._dirty or set(tenants), set()
             for tenant in sorted(dirty):
-                await self.advance(tenant)
+                await self._advance_or_wait(tenant)
             if not self._dirty:
                 try:
                     await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
                 except TimeoutError:
                     continue
+
+    async def _advance_or_wait(self, tenant: str) -> None:
+        """A lost database is tried again by the next round; nothing else stops the others."""
+        try:
+            await self.advance(tenant)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("projector.stopped", tenant=tenant, error=type(error).__name__)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self._dirty.update(line.split(" ")[0] for line in str(payload).splitlines())
@@ -154,10 +181,9 @@ class Projector:
             projections = [self._projections[name] for name in held]
             events = await read(connection, tenant, (start, head, limit), projections, self._keys)
             quarantined = await known_quarantine(connection, tenant)
-            batch = Batch(tenant, self._keys, quarantined)
             for projection in projections:
-                await batch.take(projection, events, held[projection.name])
-            await batch.write(connection, {})
+                work = (tenant, projection, quarantined)
+                await self._project(connection, work, events, held[projection.name])
             reached = events[-1].position
             await connection.execute(ADVANCE, tenant, list(held), reached)
             await connection.execute(
@@ -166,10 +192,45 @@ class Projector:
             )
         return len(events)
 
+    async def _project(
+        self,
+        connection: asyncpg.Connection,
+        work: tuple[str, Projection, set[tuple[str, str]]],
+        events: Sequence[_Incoming],
+        after: int,
+    ) -> None:
+        """One projection's share of a run, as one write; event by event when that is refused."""
+        tenant, projection, quarantined = work
+        batch = Batch(tenant, self._keys, set(quarantined))
+        await batch.take(projection, events, after)
+        try:
+            async with connection.transaction():
+                await batch.write(connection, {})
+        except REFUSED:
+            for event in events:
+                await self._project_one(connection, work, event, after)
+
+    async def _project_one(
+        self,
+        connection: asyncpg.Connection,
+        work: tuple[str, Projection, set[tuple[str, str]]],
+        event: _Incoming,
+        after: int,
+    ) -> None:
+        tenant, projection, quarantined = work
+        batch = Batch(tenant, self._keys, quarantined)
+        await batch.take(projection, [event], after)
+        try:
+            async with connection.transaction():
+                await batch.write(connection, {})
+        except REFUSED as error:
+            batch.refuse(projection, event, type(error).__name__)
+            await batch.write(connection, {})
+
     async def _claim(self, connection: asyncpg.Connection, tenant: str) -> dict[str, int]:
         names = list(self._projections)
         rows = await connection.fetch(CLAIM, tenant, names)
-        if not rows:
+        if len(rows) < len(names):
             versions = [self._projections[name].version for name in names]
             await connection.execute(OPEN, tenant, names, versions)
             rows = await connection.fetch(CLAIM, tenant, names)
@@ -206,34 +267,47 @@ async def read(
     """The events after span[0] up to span[1], at most span[2], bodies opened where needed."""
     rows = await connection.fetch(READ, tenant, *span)
     needed = frozenset[str]().union(*(projection.types for projection in projections))
-    headers = [codec.decode_header(row["header"]) for row in rows]
-    found = await keys.by_ids(tenant, {h.key for h in headers if h.type in needed})
+    headers = [_header(row) for row in rows]
+    found = await keys.by_ids(tenant, {h.key for h in headers if h and h.type in needed})
     return list(_incoming(rows, headers, found, needed))
+
+
+def _header(row: asyncpg.Record) -> Header | None:
+    try:
+        return codec.decode_header(row["header"])
+    except codec.UnreadableEvent:
+        return None
 
 
 def _incoming(
     rows: Sequence[asyncpg.Record],
-    headers: Sequence[Header],
+    headers: Sequence[Header | None],
     found: dict[str, Found],
     needed: frozenset[str],
 ) -> Iterator[_Incoming]:
     for row, header in zip(rows, headers, strict=True):
-        try:
-            body = (
-                opened_body(found[header.key], row["body"], row["header"])
-                if header.type in needed
-                else codec.UNOPENED
-            )
-            recorded = codec.recorded(
-                position=row["position"],
-                version=row["version"],
-                committed_at=row["committed_at"],
-                header=header,
-                context=row["context"],
-                body=body,
-            )
-        except (KeyRefused, codec.UnreadableEvent) as error:
-            name = type(error).__name__
-            yield _Incoming(row["position"], header.type, header.chart, None, name)
-        else:
-            yield _Incoming(row["position"], header.type, header.chart, recorded)
+        if header is None:
+            yield _Incoming(row["position"], row["type"], None, None)
+            continue
+        recorded, error = None, None
+        if header.type in needed:
+            try:
+                body = opened_body(found[header.key], row["body"], row["header"])
+                recorded = _recorded(row, header, body)
+            except (KeyRefused, codec.UnreadableEvent) as damage:
+                error = type(damage).__name__
+        if recorded is None:
+            with contextlib.suppress(codec.UnreadableEvent):
+                recorded = _recorded(row, header, codec.UNOPENED)
+        yield _Incoming(row["position"], header.type, header.chart, recorded, error)
+
+
+def _recorded(row: asyncpg.Record, header: Header, body: bytes | None) -> Recorded:
+    return codec.recorded(
+        position=row["position"],
+        version=row["version"],
+        committed_at=row["committed_at"],
+        header=header,
+        context=row["context"],
+        body=body,
+    )

@@ -4,6 +4,7 @@ The copies are filled from the first event on; in the last transaction the check
 the rest is caught up, and the tables change names. A reader sees the old rows or the new ones.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ SWITCHED = """INSERT INTO checkpoint (projection, tenant, position, version)
   VALUES ($1, $2, $3, $4) ON CONFLICT (projection, tenant)
   DO UPDATE SET position = excluded.position, version = excluded.version"""
 
+LOCK_MILLISECONDS = 50
 HEALED = """DELETE FROM dead_letter
   WHERE tenant = $1 AND consumer = $2 AND position <> ALL($3::bigint[])"""
 
@@ -115,9 +117,28 @@ class Rebuild:
                 )
             for table, copy in self._names.items():
                 rows[table] = await self._count(connection, copy, sorted(reached))
+            await self._lock(connection)
+            for table, copy in self._names.items():
                 await connection.execute(f"DROP TABLE model.{table}")
                 await connection.execute(f"ALTER TABLE model.{copy} RENAME TO {table}")
         return rows
+
+    async def _lock(self, connection: asyncpg.Connection) -> None:
+        """Every old table at once, or none: a reader that holds one and wants another must win.
+
+        The wait is shorter than PostgreSQL's deadlock_timeout, so it is always the rebuild that
+        lets go and tries again.
+        """
+        tables = ", ".join(f"model.{table}" for table in sorted(self._names))
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_MILLISECONDS}ms'")
+        while True:
+            try:
+                async with connection.transaction():
+                    await connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+            except asyncpg.LockNotAvailableError:
+                await asyncio.sleep(LOCK_MILLISECONDS / 1_000)
+            else:
+                return
 
     async def _catch_up(self, connection: asyncpg.Connection, tenant: str, after: int) -> int:
         count = BATCH

@@ -3,7 +3,8 @@
 A body is bound to its table, tenant and key columns, so that a row moved elsewhere does not open.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -12,9 +13,31 @@ from adapters import codec
 from adapters.keys.refused import KeyDestroyed
 from adapters.keys.seal import DataKey
 from adapters.keys.tree import KeyTree
-from domain.kernel.readmodel import Put, Row, Select, Table
+from domain.kernel.readmodel import Put, Row, Select, Table, Write
 
 KEY_CLASS = "clinical"
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class UnstorableValue(ValueError):
+    """A clear column cannot hold a value: an id that is no canonical UUID, or text with a NUL."""
+
+
+def is_id(value: str) -> bool:
+    """Whether it is the canonical text of a UUID."""
+    return _ID.fullmatch(value) is not None
+
+
+def check_values(writes: Iterable[Write]) -> None:
+    """Raises UnstorableValue, so that one bad row never fails the rows of others."""
+    for write in writes:
+        values = write.values if isinstance(write, Put) else write.where
+        for column in write.table.columns:
+            value = values.get(column.name)
+            if isinstance(value, str) and (
+                not is_id(value) if column.type == "uuid" else "\0" in value
+            ):
+                raise UnstorableValue(column.name)
 
 
 def row_binding(table: Table, tenant: str, values: Mapping[str, object]) -> bytes:
