@@ -9,7 +9,7 @@ character.
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -148,8 +148,9 @@ def decode_refusal(stored: bytes) -> Refusal:
     kind = refusal_types().get(wire.code)
     if kind is None:
         return Refusal()
-    hints = {name: field.type for name, field in kind.__dataclass_fields__.items()}  # type: ignore[attr-defined]
-    return kind(**{name: msgspec.convert(wire.fields[name], hints[name]) for name in hints})
+    hints = get_type_hints(kind)
+    given = {name: msgspec.convert(wire.fields[name], hints[name]) for name in kind.field_names()}
+    return kind(**given)
 
 
 def recorded(

@@ -36,10 +36,10 @@ class Seeded:
     reports: dict[str, ImportReport]
 
 
-def seeding_actor(tenant: str) -> Actor:
+def seeding_actor(tenant: str, operator: str = "demo") -> Actor:
     """Who seeds."""
     return Actor(
-        tenant=tenant, id="demo", kind="operator", client="demo", reason="seed the demonstration"
+        tenant=tenant, id=operator, kind="operator", client="demo", reason="seed the demonstration"
     )
 
 
@@ -58,12 +58,12 @@ def write_bundles(folder: Path) -> dict[str, Path]:
 
 
 async def import_stories(
-    house: House, folder: Path, tell: Callable[[str, Progress], None]
+    house: House, folder: Path, tell: Callable[[str, Progress], None], operator: str = "demo"
 ) -> dict[str, ImportReport]:
     """Import every tenant's bundles; returns the reports."""
     reports = {}
     for tenant, place in write_bundles(folder).items():
-        intake = HouseIntake(house, seeding_actor(tenant))
+        intake = HouseIntake(house, seeding_actor(tenant, operator))
 
         def moved(progress: Progress, tenant: str = tenant) -> None:
             tell(tenant, progress)

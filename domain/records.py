@@ -136,7 +136,7 @@ view = may("records.view", oneself, proxy("records"), treating)
 file = may("records.file", operator, system)
 
 
-class FileRecord(Command[tuple[Filed, Filed]], name="records.file-record", rule=file):
+class FileRecord(Command[tuple[Filed, Filed, Filed]], name="records.file-record", rule=file):
     """File one fact of a source; `key` is the fact's id there."""
 
     chart: str
@@ -147,12 +147,14 @@ class FileRecord(Command[tuple[Filed, Filed]], name="records.file-record", rule=
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The chart's stream of this source, and the item's place in it."""
+        """The chart's stream of this source, the item's place in it, and this very content."""
         of_source = Reserved("records.source", f"{self.chart}|{self.source.system}")
         item = Reserved("records.item", self.key)
+        content = Reserved("records.content", f"{self.key}|{self.source.digest}")
         return (
             Stream(fold=Filed, reserved=of_source, chart=self.chart, any_version=True),
             Stream(fold=Filed, reserved=item, chart=self.chart, any_version=True),
+            Stream(fold=Filed, reserved=content, chart=self.chart, any_version=True),
         )
 
     @property
@@ -160,12 +162,14 @@ class FileRecord(Command[tuple[Filed, Filed]], name="records.file-record", rule=
         """When the fact happened."""
         return self.when
 
-    def subject(self, _state: tuple[Filed, Filed]) -> Subject:
+    def subject(self, _state: tuple[Filed, Filed, Filed]) -> Subject:
         """The chart."""
         return Subject(chart=self.chart)
 
-    def decide(self, state: tuple[Filed, Filed], _now: datetime) -> Iterator[Event]:
-        """Filed the first time, corrected afterwards; the same content is the same command."""
-        item = state[1]
+    def decide(self, state: tuple[Filed, Filed, Filed], _now: datetime) -> Iterator[Event]:
+        """Filed the first time, corrected by other content; nothing when it was filed before."""
+        _, item, content = state
+        if content.known:
+            return
         kind = RecordCorrected if item.known else RecordFiled
         yield kind(item=item.stream, fact=self.fact, source=self.source)

@@ -95,18 +95,19 @@ async def second_wall_holds(world: World) -> str:
     own = 0
     async with world.demo.house.api.acquire() as connection:
         for row in tables:
+            table = f"model.{row['tablename']}"
             async with connection.transaction():
                 await connection.execute(
                     "SELECT set_config('anamnesis.tenant', 'riverside', true),"
                     " set_config('anamnesis.account', $1, true)",
                     account,
                 )
-                seen = await connection.fetch(f"SELECT chart FROM model.{row['tablename']}")  # noqa: S608
+                seen = await connection.fetch(f"SELECT chart FROM {table}")
                 charts = {str(record["chart"]) for record in seen}
                 hold(chart not in charts, f"{row['tablename']} shows a stranger's rows")
                 hold(len(charts) <= 1, f"{row['tablename']} shows several charts")
                 own += len(seen)
-            bare = await connection.fetchval(f"SELECT count(*) FROM model.{row['tablename']}")  # noqa: S608
+            bare = await connection.fetchval(f"SELECT count(*) FROM {table}")
             hold(bare == 0, f"{row['tablename']} shows rows to nobody in particular")
     hold(own > 0, "not even his own rows are shown")
     return f"{len(tables)} tables, 0 foreign rows"

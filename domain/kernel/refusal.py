@@ -5,7 +5,7 @@ name prefixed by its capability and never changes; its message is its docstring'
 """
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar, dataclass_transform
 
 _registry: dict[str, "type[Refusal]"] = {}
@@ -40,10 +40,16 @@ class Refusal(Exception):
         """The sentence for people: the first paragraph of the class docstring."""
         return " ".join((type(self).__doc__ or "").split("\n\n")[0].split())
 
+    @classmethod
+    def field_names(cls) -> tuple[str, ...]:
+        """The names of the typed fields, in declaration order."""
+        declared: dict[str, object] = getattr(cls, "__dataclass_fields__", {})
+        return tuple(declared)
+
     @property
     def fields(self) -> dict[str, object]:
         """The typed fields of this refusal, by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in self.field_names()}
 
 
 class NotFound(Refusal):

@@ -1,6 +1,6 @@
 """Planted defects: each breaks what one step of the walk promises, and mends it on leaving."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +19,8 @@ from api.looks import Looks
 from demo.walk.world import World
 from domain.audit import RecordReplay
 from domain.consent import WithdrawProxyAccess
+from domain.kernel.event import Event
+from domain.records import FileRecord, RecordCorrected
 from projections.catalogue import PROJECTIONS, projection
 
 Plant = Callable[[World, pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
@@ -125,6 +127,10 @@ def _one_tenant(self: Trail, pool: Any, keys: Any, _tenant: str) -> None:
     _trail(self, pool, keys, "riverside")
 
 
+def _file_again(self: FileRecord, state: Any, _now: object) -> Iterator[Event]:
+    yield RecordCorrected(item=state[1].stream, fact=self.fact, source=self.source)
+
+
 def _forgetful(
     self: Looks, chart: str | None, basis: Any, rule: str, panel: str, records: list[str]
 ) -> None:
@@ -149,12 +155,7 @@ DEFECTS: dict[str, Plant] = {
         " AND tenant = 'lakeside')",
         "UPDATE event SET type = 'results.result-received' WHERE type = 'results.lost'",
     ),
-    "second-import-changes-nothing": Statements(
-        "DELETE FROM command WHERE tenant = 'riverside' AND first ="
-        " (SELECT min(position) FROM event WHERE type = 'records.record-filed'"
-        " AND tenant = 'riverside')",
-        "SELECT 1",
-    ),
+    "second-import-changes-nothing": Patched(FileRecord, "decide", _file_again),
     "received-bytes-kept": objects_gone,
     "tokens-verified": Patched(api.auth.tokens, "_check_signature", lambda *_: None),
     "patient-reads-record": Statements(

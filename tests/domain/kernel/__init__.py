@@ -1,0 +1,1 @@
+"""Rules, events, refusals and `perform`, without a database."""
