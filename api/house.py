@@ -15,6 +15,7 @@ from adapters.postgres.authority import AuthorityReader
 from adapters.postgres.log import PostgresLog
 from adapters.postgres.progress import Progress
 from adapters.postgres.projector import Projector
+from adapters.postgres.rebuild import Rebuild, outdated
 from adapters.postgres.writer import Writer
 from api.settings import Settings
 from domain import audit
@@ -85,19 +86,28 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 
 @asynccontextmanager
 async def projecting(house: House) -> AsyncIterator[Projector]:
-    """A projector that tails the log of every tenant while the context is open."""
+    """A projector that tails the log of every tenant while the context is open.
+
+    Read models of an earlier version are rebuilt first; reads go on meanwhile.
+    """
     dsn = house.settings.role_dsn("projector")
     async with _pool(dsn, 4) as pool:
-        listener = await asyncpg.connect(dsn)
+        known = await house.tenants()
+        for stale in await outdated(pool, known, PROJECTIONS):
+            await Rebuild(pool, house.keys, stale, _silent).run(known)
         projector = Projector(pool, house.keys, PROJECTIONS)
-        task = asyncio.create_task(projector.run(await house.tenants(), listener), name="projector")
+        tailing = projector.run(known, lambda: asyncpg.connect(dsn))
+        task = asyncio.create_task(tailing, name="projector")
         try:
             yield projector
         finally:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            await listener.close()
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Nobody watches."""
 
 
 async def tenants(settings: Settings) -> list[str]:

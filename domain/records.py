@@ -1,18 +1,18 @@
 """Filed clinical facts that belong to nobody else: problems, allergies, immunisations,
 observations outside reports, and notes.
 
-One stream per chart and source: facts of an outside authority do not depend on one another, so
-they are appended at any version and a whole history is filed in parallel. Each item has a random
-id of its own, found again by its id at the source.
+One stream per fact, found again by the fact's id at its source: facts of an outside authority do
+not depend on one another, so a whole history is filed in parallel, and a correction is decided
+against the one fact that it corrects (docs/adr/0010).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.kernel.command import Command, Filed, Reserved, Stream
+from domain.kernel.command import Command, Reserved, Stream
 from domain.kernel.context import Subject
-from domain.kernel.event import Event
+from domain.kernel.event import Erased, Event, Unknown
 from domain.kernel.rule import may, oneself, operator, proxy, system, treating
 from domain.kernel.values import Concept, Moment, Period, Quantity, ReferenceRange, Source
 
@@ -136,7 +136,26 @@ view = may("records.view", oneself, proxy("records"), treating)
 file = may("records.file", operator, system)
 
 
-class FileRecord(Command[tuple[Filed, Filed, Filed]], name="records.file-record", rule=file):
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A fact as it stands."""
+
+    id: str
+    fact: Fact | None = None
+
+    @classmethod
+    def initial(cls, stream: str) -> "Item":
+        """Not filed."""
+        return cls(stream)
+
+    def evolve(self, event: Event | Erased | Unknown) -> "Item":
+        """The fact after an event."""
+        if not isinstance(event, RecordFiled | RecordCorrected):
+            return self
+        return replace(self, fact=event.fact)
+
+
+class FileRecord(Command[Item], name="records.file-record", rule=file):
     """File one fact of a source; `key` is the fact's id there."""
 
     chart: str
@@ -147,29 +166,21 @@ class FileRecord(Command[tuple[Filed, Filed, Filed]], name="records.file-record"
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The chart's stream of this source, the item's place in it, and this very content."""
-        of_source = Reserved("records.source", f"{self.chart}|{self.source.system}")
-        item = Reserved("records.item", self.key)
-        content = Reserved("records.content", f"{self.key}|{self.source.digest}")
-        return (
-            Stream(fold=Filed, reserved=of_source, chart=self.chart, any_version=True),
-            Stream(fold=Filed, reserved=item, chart=self.chart, any_version=True),
-            Stream(fold=Filed, reserved=content, chart=self.chart, any_version=True),
-        )
+        """The fact of this source id."""
+        return (Stream(fold=Item, reserved=Reserved("records.item", self.key), chart=self.chart),)
 
     @property
     def occurred(self) -> Moment | None:
         """When the fact happened."""
         return self.when
 
-    def subject(self, _state: tuple[Filed, Filed, Filed]) -> Subject:
+    def subject(self, _state: Item) -> Subject:
         """The chart."""
         return Subject(chart=self.chart)
 
-    def decide(self, state: tuple[Filed, Filed, Filed], _now: datetime) -> Iterator[Event]:
-        """Filed the first time, corrected by other content; nothing when it was filed before."""
-        _, item, content = state
-        if content.known:
+    def decide(self, state: Item, _now: datetime) -> Iterator[Event]:
+        """Filed the first time, corrected by other content; nothing for the same."""
+        if state.fact == self.fact:
             return
-        kind = RecordCorrected if item.known else RecordFiled
-        yield kind(item=item.stream, fact=self.fact, source=self.source)
+        kind = RecordFiled if state.fact is None else RecordCorrected
+        yield kind(item=state.id, fact=self.fact, source=self.source)

@@ -39,6 +39,7 @@ class ChartOpened(Event, name="registry.chart-opened", version=1):
 class DemographicsReported(Event, name="registry.demographics-reported", version=1):
     """The authority reported other demographics for the chart."""
 
+    identifier: Identifier
     demographics: Demographics
     source: Source | None = None
 
@@ -159,7 +160,9 @@ class ReportPatient(Command[tuple[Chart, Person]], name="registry.report-patient
                 identifier=self.identifier, demographics=self.demographics, source=self.source
             )
         elif chart.demographics != self.demographics:
-            yield DemographicsReported(demographics=self.demographics, source=self.source)
+            yield DemographicsReported(
+                identifier=self.identifier, demographics=self.demographics, source=self.source
+            )
         if self.died and not chart.died:
             yield DeathReported(at=self.death)
         if not person.registered:

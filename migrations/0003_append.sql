@@ -90,7 +90,9 @@ BEGIN
   END IF;
   FOR wrong IN
     SELECT e.command FROM unnest(e_command, e_tenant, e_key) AS e (command, tenant, key)
-    JOIN destroyed_key d ON d.tenant = e.tenant AND d.key = e.key
+    CROSS JOIN LATERAL (
+      SELECT FROM destroyed_key v WHERE v.tenant = e.tenant AND v.key = e.key OFFSET 0
+    ) AS d
   LOOP
     IF accepted[wrong.command] THEN
       accepted[wrong.command] := false;
@@ -193,8 +195,10 @@ REVOKE ALL ON FUNCTION log_append FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION log_append TO anamnesis_api, anamnesis_worker, anamnesis_auditor;
 
 -- log_recall: what `perform` must know before it decides, in one round trip. Rows are tagged:
--- `command` (first in position, last, fingerprint in key, outcome in body), `reservation` (key, stream),
--- `stream` (stream, version), `event` (every event of a loaded stream, in order).
+-- `command` (first in position, last, fingerprint in key, outcome in body), `reservation` (key,
+-- stream), `stream` (stream, version), `event` (every event of a loaded stream, in order).
+-- OFFSET 0 keeps each probe a probe by its whole key, and sorting is off so that events come by
+-- (tenant, stream, version): plans made on small tables otherwise read all rows of the tenant.
 CREATE FUNCTION log_recall(
   wanted_tenant text, wanted_command bytea, wanted_keys bytea[], load_keys bool[],
   wanted_streams uuid[]
@@ -208,6 +212,7 @@ SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_sort = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -221,7 +226,9 @@ BEGIN
   is_known := FOUND;
   FOR reserved IN
     SELECT w.key, w.load, r.stream FROM unnest(wanted_keys, load_keys) AS w (key, load)
-    JOIN reservation r ON r.tenant = wanted_tenant AND r.key = w.key
+    CROSS JOIN LATERAL (
+      SELECT v.stream FROM reservation v WHERE v.tenant = wanted_tenant AND v.key = w.key OFFSET 0
+    ) AS r
   LOOP
     RETURN QUERY SELECT 'reservation', reserved.stream, NULL::bigint, NULL::bigint, NULL::bigint,
       NULL::timestamptz, reserved.key, NULL::bytea, NULL::bytea, NULL::bytea;
@@ -235,13 +242,18 @@ BEGIN
   RETURN QUERY SELECT 'stream', h.stream, h.version, NULL::bigint, NULL::bigint,
     NULL::timestamptz, NULL::bytea, NULL::bytea, NULL::bytea, NULL::bytea
   FROM unnest(loaded) AS w (stream)
-  JOIN stream_head h ON h.tenant = wanted_tenant AND h.stream = w.stream;
+  CROSS JOIN LATERAL (
+    SELECT s.stream, s.version FROM stream_head s
+    WHERE s.tenant = wanted_tenant AND s.stream = w.stream OFFSET 0
+  ) AS h;
   IF FOUND THEN
     RETURN QUERY SELECT 'event', e.stream, e.version, e.position, NULL::bigint, e.committed_at,
       NULL::bytea, e.header, e.context, e.body
-    FROM unnest(loaded) AS w (stream)
-    JOIN event e ON e.tenant = wanted_tenant AND e.stream = w.stream
-    ORDER BY e.stream, e.version;
+    FROM (SELECT DISTINCT u.stream FROM unnest(loaded) AS u (stream)) AS w
+    CROSS JOIN LATERAL (
+      SELECT v.* FROM event v
+      WHERE v.tenant = wanted_tenant AND v.stream = w.stream ORDER BY v.version OFFSET 0
+    ) AS e;
   END IF;
 END
 $$;

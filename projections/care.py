@@ -55,7 +55,8 @@ def _visit(recorded: Recorded, event: EncounterReported) -> Iterator[Write]:
     start = None if visit.period is None else visit.period.start
     row = VisitRow(visit=visit, received=recorded.committed_at, source=event.source)
     yield document(ENCOUNTER, recorded, event.encounter, row, at=start, state=visit.status)
-    yield Drop(RELATION, {"chart": recorded.header.chart, "reference": event.encounter})
+    if recorded.version > 1:
+        yield Drop(RELATION, {"chart": recorded.header.chart, "reference": event.encounter})
     for practitioner in visit.practitioners:
         since = _instant(start) or recorded.committed_at
         ended = _instant(None if visit.period is None else visit.period.end)

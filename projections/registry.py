@@ -22,10 +22,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartRow:
-    """What is shown of a chart's person; `identifier` is given where the chart was opened."""
+    """What is shown of a chart's person."""
 
     demographics: Demographics
-    identifier: Identifier | None = None
+    identifier: Identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +45,8 @@ def project(recorded: Recorded) -> Iterator[Write]:
     """One row per chart, one per death, one per link."""
     event, stream = recorded.event, recorded.header.stream
     match event:
-        case ChartOpened():
+        case ChartOpened() | DemographicsReported():
             body = ChartRow(demographics=event.demographics, identifier=event.identifier)
-            yield document(CHART, recorded, stream, body, at=None, state="open")
-        case DemographicsReported():
-            body = ChartRow(demographics=event.demographics)
             yield document(CHART, recorded, stream, body, at=None, state="open")
         case DeathReported():
             row = DeathRow(at=event.at, reported=recorded.committed_at)

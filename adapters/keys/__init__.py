@@ -1,5 +1,6 @@
 """The key tree: wrapped keys outside the event log, sealing, and destruction for erasure."""
 
+from adapters.keys.port import KeyRecord, KeyStore, Tombstone
 from adapters.keys.refused import (
     BodyTampered,
     KeyCommitmentMismatch,
@@ -15,7 +16,7 @@ from adapters.keys.refused import (
 )
 from adapters.keys.root import RootKey
 from adapters.keys.seal import SEAL_OVERHEAD, DataKey
-from adapters.keys.store import KeyRecord, KeyStore, SqliteKeyStore, Tombstone
+from adapters.keys.store import SqliteKeyStore
 from adapters.keys.tree import KeyTree
 
 __all__ = [

@@ -7,7 +7,7 @@ quarantines its chart in that projection and never stops anything else.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -27,8 +27,9 @@ _log = structlog.get_logger("anamnesis.projector")
 BATCH = 5_000
 LOG_CHANNEL = "anamnesis_log"
 IDLE_SECONDS = 1.0
-REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
-"""What PostgreSQL says of a row that can never be written."""
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
+"""What is said of a row that can never be written."""
 READ = """SELECT position, version, type, committed_at, header, context, body FROM event
   WHERE tenant = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4"""
 CLAIM = """SELECT projection, position FROM checkpoint
@@ -128,29 +129,38 @@ class Projector:
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
 
-    async def run(self, tenants: Sequence[str], listener: asyncpg.Connection) -> None:
-        """Tail the log until cancelled; `listener` is a connection of its own.
-
-        Without it (it is not made again) the log is looked at every IDLE_SECONDS.
-        """
-        await listener.add_listener(LOG_CHANNEL, self._heard)
+    async def run(self, tenants: Sequence[str], connect: Connect) -> None:
+        """Tail the log until cancelled; `connect` makes the connection that hears of it."""
+        listener: asyncpg.Connection | None = None
         self._dirty.update(tenants)
-        while True:
-            self._wake.clear()
-            dirty, self._dirty = self._dirty or set(tenants), set()
-            for tenant in sorted(dirty):
-                await self._advance_or_wait(tenant)
-            if not self._dirty:
-                try:
-                    await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
-                except TimeoutError:
-                    continue
+        try:
+            while True:
+                self._wake.clear()
+                if listener is None or listener.is_closed():
+                    listener = await self._listener(connect)
+                dirty, self._dirty = self._dirty or set(tenants), set()
+                for tenant in sorted(dirty):
+                    await self._advance_or_wait(tenant)
+                if not self._dirty:
+                    await _until(self._wake)
+        finally:
+            if listener is not None:
+                await listener.close()
+
+    async def _listener(self, connect: Connect) -> asyncpg.Connection | None:
+        """A listening connection, or None while the database cannot be reached: then it polls."""
+        try:
+            listener = await connect()
+            await listener.add_listener(LOG_CHANNEL, self._heard)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return None
+        return listener
 
     async def _advance_or_wait(self, tenant: str) -> None:
         """A lost database is tried again by the next round; nothing else stops the others."""
         try:
             await self.advance(tenant)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:  # the projector outlives whatever a round meets
             _log.warning("projector.stopped", tenant=tenant, error=type(error).__name__)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
@@ -235,6 +245,12 @@ class Projector:
             await connection.execute(OPEN, tenant, names, versions)
             rows = await connection.fetch(CLAIM, tenant, names)
         return {row["projection"]: row["position"] for row in rows}
+
+
+async def _until(wake: asyncio.Event) -> None:
+    """Return when woken, or after a while anyway."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
 
 
 async def prepare(connection: asyncpg.Connection, tenant: str) -> None:

@@ -13,6 +13,7 @@ import asyncpg
 from adapters.keys.tree import KeyTree
 from adapters.postgres.progress import CHANNEL
 from adapters.postgres.projector import BATCH, Batch, prepare, read
+from adapters.postgres.tables import Names
 from domain.kernel.readmodel import Projection
 
 SWITCHED = """INSERT INTO checkpoint (projection, tenant, position, version)
@@ -20,8 +21,13 @@ SWITCHED = """INSERT INTO checkpoint (projection, tenant, position, version)
   DO UPDATE SET position = excluded.position, version = excluded.version"""
 
 LOCK_MILLISECONDS = 50
+HOLD = "SELECT pg_try_advisory_lock(hashtext($1))"
 HEALED = """DELETE FROM dead_letter
   WHERE tenant = $1 AND consumer = $2 AND position <> ALL($3::bigint[])"""
+
+
+class RebuildUnderWay(Exception):
+    """Somebody is rebuilding this read model already. Wait until they are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +60,23 @@ class Rebuild:
         self._done = 0
 
     async def run(self, tenants: Sequence[str]) -> Rebuilt:
-        """Fill the copies, then switch. Interrupted, it leaves the old tables as they were."""
+        """Fill the copies, then switch. Interrupted, it leaves the old tables as they were.
+
+        Raises RebuildUnderWay, since two would fill and switch the same copies.
+        """
         async with self._pool.acquire() as connection:
+            # Held by this connection; the pool lets go of it with the connection.
+            if not await connection.fetchval(HOLD, f"rebuild {self._projection.name}"):
+                raise RebuildUnderWay(self._projection.name)
             for table, copy in self._names.items():
                 await connection.execute("SELECT model.clone_table($1, $2)", table, copy)
             reached = dict.fromkeys(tenants, 0)
-            total = await self._total(connection, tenants)
+            total = await _total(connection, tenants)
             for tenant in tenants:
                 reached[tenant] = await self._fill(connection, tenant, total)
             rows = await self._switch(connection, reached)
         poisoned = sum(map(len, self._poisons.values()))
         return Rebuilt(self._projection.name, self._done, rows, poisoned)
-
-    async def _total(self, connection: asyncpg.Connection, tenants: Sequence[str]) -> int:
-        total = 0
-        for tenant in tenants:
-            async with connection.transaction():
-                await prepare(connection, tenant)
-                total += await _head(connection, tenant)
-        return total
 
     async def _fill(self, connection: asyncpg.Connection, tenant: str, total: int) -> int:
         position = 0
@@ -116,29 +120,12 @@ class Rebuild:
                     f"SELECT pg_notify('{CHANNEL}', $1)", f"{tenant} {reached[tenant]} {name}"
                 )
             for table, copy in self._names.items():
-                rows[table] = await self._count(connection, copy, sorted(reached))
-            await self._lock(connection)
+                rows[table] = await _count(connection, copy, sorted(reached))
+            await _lock(connection, self._names)
             for table, copy in self._names.items():
                 await connection.execute(f"DROP TABLE model.{table}")
                 await connection.execute(f"ALTER TABLE model.{copy} RENAME TO {table}")
         return rows
-
-    async def _lock(self, connection: asyncpg.Connection) -> None:
-        """Every old table at once, or none: a reader that holds one and wants another must win.
-
-        The wait is shorter than PostgreSQL's deadlock_timeout, so it is always the rebuild that
-        lets go and tries again.
-        """
-        tables = ", ".join(f"model.{table}" for table in sorted(self._names))
-        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_MILLISECONDS}ms'")
-        while True:
-            try:
-                async with connection.transaction():
-                    await connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
-            except asyncpg.LockNotAvailableError:
-                await asyncio.sleep(LOCK_MILLISECONDS / 1_000)
-            else:
-                return
 
     async def _catch_up(self, connection: asyncpg.Connection, tenant: str, after: int) -> int:
         count = BATCH
@@ -146,14 +133,59 @@ class Rebuild:
             count, after = await self._copy(connection, tenant, after)
         return after
 
-    async def _count(
-        self, connection: asyncpg.Connection, table: str, tenants: Sequence[str]
-    ) -> int:
-        total = 0
-        for tenant in tenants:
+async def _lock(connection: asyncpg.Connection, names: Names) -> None:
+    """Every old table at once, or none: a reader that holds one and wants another must win.
+
+    The wait is shorter than PostgreSQL's deadlock_timeout, so it is always the rebuild that
+    lets go and tries again.
+    """
+    tables = ", ".join(f"model.{table}" for table in sorted(names))
+    await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_MILLISECONDS}ms'")
+    while True:
+        try:
+            async with connection.transaction():
+                await connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+        except asyncpg.LockNotAvailableError:
+            await asyncio.sleep(LOCK_MILLISECONDS / 1_000)
+        else:
+            return
+
+
+async def _count(connection: asyncpg.Connection, table: str, tenants: Sequence[str]) -> int:
+    total = 0
+    for tenant in tenants:
+        await prepare(connection, tenant)
+        total += await connection.fetchval(f"SELECT count(*) FROM model.{table}")
+    return total
+
+
+async def _total(connection: asyncpg.Connection, tenants: Sequence[str]) -> int:
+    total = 0
+    for tenant in tenants:
+        async with connection.transaction():
             await prepare(connection, tenant)
-            total += await connection.fetchval(f"SELECT count(*) FROM model.{table}")
-        return total
+            total += await _head(connection, tenant)
+    return total
+
+
+async def outdated(
+    pool: asyncpg.Pool, tenants: Sequence[str], projections: Sequence[Projection]
+) -> list[Projection]:
+    """The read models that an earlier version of their projection wrote."""
+    known = {projection.name: projection for projection in projections}
+    stale = set()
+    async with pool.acquire() as connection:
+        for tenant in tenants:
+            async with connection.transaction():
+                await prepare(connection, tenant)
+                rows = await connection.fetch("SELECT projection, version FROM checkpoint")
+                stale |= {
+                    row["projection"]
+                    for row in rows
+                    if row["projection"] in known
+                    and row["version"] != known[row["projection"]].version
+                }
+    return [known[name] for name in known if name in stale]
 
 
 async def _head(connection: asyncpg.Connection, tenant: str) -> int:

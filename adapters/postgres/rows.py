@@ -6,6 +6,7 @@ A body is bound to its table, tenant and key columns, so that a row moved elsewh
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import asyncpg
 
@@ -116,7 +117,7 @@ async def open_rows(
             Row(
                 values["id"],
                 values["chart"],
-                record["at"],
+                _zoned(record["at"]),
                 record["state"],
                 record["kind"],
                 record["position"],
@@ -124,3 +125,8 @@ async def open_rows(
             )
         )
     return rows
+
+
+def _zoned(at: datetime) -> datetime:
+    # asyncpg writes the first instant of the year 1 as -infinity and gives it back without a zone.
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -22,7 +22,7 @@ class Pending:
     """The net effect of a run of writes: deletions first, then the last row for each key."""
 
     drops: list[Drop] = field(default_factory=list)
-    rows: dict[tuple[str, tuple[object, ...]], SealedRow] = field(default_factory=dict)
+    rows: dict[str, dict[tuple[object, ...], SealedRow]] = field(default_factory=dict)
 
     async def add(self, tenant: str, writes: Iterable[Write], keys: KeyTree) -> None:
         """Take writes in, in order."""
@@ -32,29 +32,26 @@ class Pending:
                 continue
             row = await seal_row(tenant, write, keys)
             if row is not None:
-                self.rows[row.table.name, row.identity] = row
+                self.rows.setdefault(row.table.name, {})[row.identity] = row
 
     def _drop(self, drop: Drop) -> None:
         places = {column.name: at for at, column in enumerate(drop.table.columns, 1)}
         wanted = [(places[name], str(value)) for name, value in drop.where.items()]
         self.drops.append(drop)
-        self.rows = {
+        self.rows[drop.table.name] = {
             ident: row
-            for ident, row in self.rows.items()
-            if row.table.name != drop.table.name
-            or any(str(row.values[at]) != value for at, value in wanted)
+            for ident, row in self.rows.get(drop.table.name, {}).items()
+            if any(str(row.values[at]) != value for at, value in wanted)
         }
 
     async def write(self, connection: asyncpg.Connection, tenant: str, names: Names) -> None:
         """Apply to the tables, inside the caller's transaction."""
         for drop in self.drops:
             await connection.execute(*_delete(drop, tenant, names))
-        tables: dict[str, list[SealedRow]] = {}
-        for row in self.rows.values():
-            tables.setdefault(row.table.name, []).append(row)
-        for rows in tables.values():
-            await _upsert(connection, rows, names)
-            await asyncio.sleep(0)
+        for rows in self.rows.values():
+            if rows:
+                await _upsert(connection, list(rows.values()), names)
+                await asyncio.sleep(0)
 
 
 def _delete(drop: Drop, tenant: str, names: Names) -> tuple[object, ...]:

@@ -14,8 +14,25 @@ from zlib import crc32
 
 import asyncpg
 
-MAX_BATCH = 512
+# Small enough that the next batch is sealed while this one is committed: 128 gave 15.0k/s at 256
+# clients, 512 gave 10.3k/s.
+MAX_BATCH = 128
 RECONNECT_SECONDS = (0.0, 0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
+# InternalClientError: the connection went away while asyncpg was between two messages.
+FAILED = (
+    OSError,
+    ValueError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
 CALL = """SELECT * FROM log_append(
   $1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::int[], $6::bool[],
   $7::int[], $8::text[], $9::uuid[], $10::bigint[],
@@ -24,11 +41,19 @@ CALL = """SELECT * FROM log_append(
   $19::int[], $20::text[], $21::uuid[], $22::text[], $23::uuid[],
   $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[])"""
 
+# ValueError: a value that asyncpg cannot encode for its parameter.
+REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
+"""What is said of a row that can never be written."""
+
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 class LogUnavailable(Exception):
     """The log cannot be written now; nothing was acknowledged. Try again in a moment."""
+
+
+class LogNotOpen(Exception):
+    """This tenant has no log. Open it first (`add_tenant`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +146,7 @@ class Writer:
         self.commands = 0
 
     async def append(self, command: SealedCommand) -> Answer:
-        """Durable when it returns an `appended` answer. Raises LogUnavailable."""
+        """Durable when it returns an `appended` answer. Raises LogUnavailable and LogNotOpen."""
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(self._run(shard), name=f"log-writer-{shard}")
@@ -157,8 +182,13 @@ class Writer:
 
     async def _commit(self, session: "_Session", batch: list[_Waiting]) -> None:
         try:
-            rows = await session.call(_columns([waiting.command for waiting in batch]))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            rows = await session.call(columns([waiting.command for waiting in batch]))
+        except FAILED as error:
+            if isinstance(error, REFUSED) and len(batch) > 1:
+                # One command's row is refused: the others must not fail with it.
+                for waiting in batch:
+                    await self._commit(session, [waiting])
+                return
             for waiting in batch:
                 if not waiting.answer.done():
                     failure = LogUnavailable()
@@ -167,21 +197,29 @@ class Writer:
             return
         self.batches += 1
         self.commands += len(batch)
-        for row in rows:
-            answer = batch[row["command"] - 1].answer
-            if not answer.done():
-                stream = row["stream"]
-                answer.set_result(
-                    Answer(
-                        row["status"],
-                        row["first"],
-                        row["last"],
-                        row["fingerprint"],
-                        row["outcome"],
-                        None if stream is None else str(stream),
-                        row["version"],
-                    )
+        _distribute(rows, batch)
+
+
+def _distribute(rows: list[asyncpg.Record], batch: list[_Waiting]) -> None:
+    """Answer every command; one whose tenant has no head row gets no row and LogNotOpen."""
+    for row in rows:
+        answer = batch[row["command"] - 1].answer
+        if not answer.done():
+            stream = row["stream"]
+            answer.set_result(
+                Answer(
+                    row["status"],
+                    row["first"],
+                    row["last"],
+                    row["fingerprint"],
+                    row["outcome"],
+                    None if stream is None else str(stream),
+                    row["version"],
                 )
+            )
+    for waiting in batch:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(LogNotOpen(waiting.command.tenant))
 
 
 class _Session:
@@ -200,12 +238,9 @@ class _Session:
                     self._call = await self._connection.prepare(CALL)
                 rows: list[asyncpg.Record] = await self._call.fetch(*columns)
                 return rows
-            except (
-                OSError,
-                asyncpg.InterfaceError,
-                asyncpg.PostgresConnectionError,
-                asyncpg.OperatorInterventionError,
-            ) as error:
+            except REFUSED:
+                raise
+            except LOST as error:
                 lost = error
                 await self.close()
                 await asyncio.sleep(pause)
@@ -214,7 +249,7 @@ class _Session:
     async def close(self) -> None:
         connection, self._connection, self._call = self._connection, None, None
         if connection is not None:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*FAILED):
                 await connection.close(timeout=5)
 
 
@@ -230,7 +265,7 @@ def _take(queue: deque[_Waiting]) -> list[_Waiting]:
     return batch
 
 
-def _columns(batch: list[SealedCommand]) -> tuple[list[object], ...]:
+def columns(batch: list[SealedCommand]) -> tuple[list[object], ...]:
     """The batch as the parallel arrays of `log_append`; commands are numbered from 1."""
     commands: list[tuple[object, ...]] = []
     expected: list[tuple[object, ...]] = []

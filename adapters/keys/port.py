@@ -1,0 +1,65 @@
+"""The key store as the tree sees it: records of wrapped keys, and the port that keeps them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["tenant", "compartment", "item"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """One wrapped key. `epoch` is the version of a tenant key and 0 for an item."""
+
+    id: str
+    tenant: str
+    kind: Kind
+    owner: str
+    key_class: str
+    epoch: int
+    parent: str | None
+    wrapped: bytes
+    commitment: bytes
+    destroyed: bool = False
+    """Its wrapped bytes are overwritten with zeros; the commitment stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The order to destroy a key and all below it, with the erasure event that demands it."""
+
+    key_id: str
+    tenant: str
+    event_id: str
+    position: int
+
+
+class KeyStore(Protocol):
+    """The port. Every method raises KeyStoreUnavailable when the store cannot answer."""
+
+    async def put(self, record: KeyRecord) -> KeyRecord:
+        """Keep the record durably and return what is kept.
+
+        Of two compartment (or tenant) keys for one place and epoch the first is kept, and both
+        callers get it. Raises KeyDestroyed when the parent is destroyed.
+        """
+        ...
+
+    async def epochs(self, tenant: str, kind: Kind, owner: str, key_class: str) -> tuple[str, ...]:
+        """Ids of the keys of one place, oldest epoch first, destroyed ones included."""
+        ...
+
+    async def load(self, tenant: str, key_ids: Collection[str]) -> dict[str, KeyRecord]:
+        """The records of the tenant with these ids, and of all keys above them, by id."""
+        ...
+
+    async def destroy(self, tombstone: Tombstone) -> frozenset[str]:
+        """Destroy a key and all below it, durably; the ids concerned. Idempotent.
+
+        Raises KeyMissing, and KeyDestructionIncomplete when it has to be repeated.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was put and let go of the store."""
+        ...
