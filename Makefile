@@ -53,8 +53,8 @@ check: $(STAMP) ## format, lint, types, imports, contracts
 	@echo "Checking contracts of the repository"
 	@$(PYTEST) tests/contracts
 
-bench: $(STAMP) ## one hot path beside its reference; BENCH=append
-	@echo "Measuring $(BENCH)"
+bench: $(STAMP) ## hot paths beside their references, a JSON object a line; BENCH=append for one
+	@echo "Measuring $(or $(BENCH),everything)" >&2
 	@$(BIN)/python -m bench $(BENCH)
 
 soak: $(STAMP) ## the long forms of the tests

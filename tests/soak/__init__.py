@@ -1,0 +1,1 @@
+"""Long runs, with a short form in every run of the suite."""
