@@ -101,9 +101,14 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
         try:
             yield projector
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await _ended(task)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel until it has ended: a library below may lose a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=1.0)
 
 
 def _silent(_done: int, _total: int) -> None:

@@ -12,11 +12,19 @@ from starlette.types import ASGIApp
 DRAIN_SECONDS = 30
 
 
+class PortTaken(Exception):
+    """Another program listens on this port. Choose one with --port; 0 takes any free one."""
+
+
 def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
-    """A listening socket; port 0 takes a free one."""
+    """A listening socket; port 0 takes a free one. Raises PortTaken."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(port) from error
     listener.listen(2048)
     return listener
 

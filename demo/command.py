@@ -17,6 +17,7 @@ from adapters.embedded import EmbeddedServerError
 from adapters.fhir.importing import import_bundles
 from api.cli.imports import summary
 from api.inbound.fhir import HouseIntake
+from api.serving import PortTaken
 from demo.running import Demo, embedded_servers, fresh_token, running
 from demo.seed import seeding_actor
 from demo.walk import walk
@@ -50,6 +51,8 @@ def demo(
         _run(folder, port, samples, as_json)
     except EmbeddedServerError as error:
         raise click.ClickException(f"{error}") from error
+    except PortTaken as error:
+        raise click.ClickException(f"{PortTaken.__doc__} [{error}]") from error
 
 
 def _token(folder: Path, person: str) -> str:

@@ -129,12 +129,13 @@ async def running(servers: Servers, port: int, tell: Tell) -> AsyncIterator[Demo
     """The demo while it runs; requests under way finish before it stops."""
     started = time.monotonic()
     folder = servers.folder
+    listener = listen(port)
     issuer = DemoIssuer.load_or_create(folder / "issuer.pem")
     verifier = TokenVerifier({DEMO_ISSUER: issuer.issuer}, "anamnesis", profile="demo")
     async with open_house(servers.settings) as house, projecting(house):
         stored, reports = await _people(house, folder, tell)
         app = application(house, verifier, development=True)
-        async with serving(app, listen(port)) as url:
+        async with serving(app, listener) as url:
             with _noted(folder, servers):
                 yield Demo(
                     url=url,

@@ -58,11 +58,15 @@ class AuditEntry:
             rule=stated.rule,
             operation=named,
             panels=list(looked.panels) if looked else [],
-            records=[strawberry.ID(record) for record in looked.records] if looked else [],
+            records=_records(context, looked.records) if looked else [],
             count=looked.count if looked else replayed,
             outcome="refused" if refused else "success",
             reason=stated.reason,
         )
+
+
+def _records(context: SchemaContext, records: tuple[str, ...]) -> list[strawberry.ID]:
+    return [strawberry.ID(context.hide("record", record)) for record in records]
 
 
 def _actor(context: SchemaContext, actor: str, kind: str) -> strawberry.ID:

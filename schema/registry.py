@@ -21,7 +21,7 @@ class Patient:
     birth_date: Moment | None = said("The date of birth.")
     gender: str | None = said("Administrative gender (FHIR administrative-gender).")
     languages: list[str] = said("Languages of communication, the preferred one first.")
-    medical_record_number: str | None = said("The identifier that the chart was opened under.")
+    medical_record_number: str = said("The identifier that the chart was opened under.")
 
     @classmethod
     def of(cls, context: SchemaContext, row: Row) -> "Patient":
@@ -34,5 +34,5 @@ class Patient:
             birth_date=Moment.maybe(known.birth_date),
             gender=known.gender,
             languages=[language.words for language in known.languages],
-            medical_record_number=body.identifier.value if body.identifier else None,
+            medical_record_number=body.identifier.value,
         )

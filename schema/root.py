@@ -1,5 +1,7 @@
 """The schema put together. Building it fails on a field without a rule."""
 
+from datetime import datetime
+
 import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
@@ -10,6 +12,7 @@ from schema.audit import AuditQuery
 from schema.consent import ConsentMutation
 from schema.identity import IdentityQuery
 from schema.kernel.ruled import check
+from schema.kernel.values import INSTANT
 from schema.record import RecordQuery
 
 
@@ -20,7 +23,9 @@ def build() -> strawberry.Schema:
     _describe(query, "Reads; each is on record before its answer leaves.")
     _describe(mutation, "Changes; each takes an idempotency key.")
     schema = strawberry.Schema(
-        query=query, mutation=mutation, config=StrawberryConfig(auto_camel_case=True)
+        query=query,
+        mutation=mutation,
+        config=StrawberryConfig(auto_camel_case=True, scalar_map={datetime: INSTANT}),
     )
     check(executable(schema))
     return schema

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -13,8 +14,12 @@ TEXT = st.text(max_size=12)
 INSTANTS = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC))
 
 
+@cache
 def anything(hint: Any) -> st.SearchStrategy[Any]:
-    """Values of a type hint as our events use them: dataclasses, text, numbers, tuples, unions."""
+    """Values of a type hint as our events use them: dataclasses, text, numbers, tuples, unions.
+
+    Each is made once: Hypothesis examines a strategy anew for every new object, which is slow.
+    """
     if is_dataclass(hint):
         hints = get_type_hints(hint)
         return st.builds(hint, **{f.name: anything(hints[f.name]) for f in fields(hint)})

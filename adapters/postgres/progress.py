@@ -1,6 +1,7 @@
 """How far the read models are, and waiting for them: bounded, woken by the projector's NOTIFY."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 
@@ -56,10 +57,9 @@ class Progress:
             if left <= 0:
                 raise PositionTimeout
             self.waits += 1
-            try:
-                await asyncio.wait_for(moved.wait(), min(left, POLL_SECONDS))
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, POLL_SECONDS)):
+                    await moved.wait()
 
     async def reach_head(self, tenant: str) -> None:
         """Wait until the permission read models have reached the head of the log."""

@@ -248,9 +248,13 @@ class Projector:
 
 
 async def _until(wake: asyncio.Event) -> None:
-    """Return when woken, or after a while anyway."""
+    """Return when woken, or after a while anyway.
+
+    Not `wait_for`: before Python 3.12 it loses a cancellation that meets the wake-up.
+    """
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
+        async with asyncio.timeout(IDLE_SECONDS):
+            await wake.wait()
 
 
 async def prepare(connection: asyncpg.Connection, tenant: str) -> None:

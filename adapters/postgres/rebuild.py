@@ -133,6 +133,7 @@ class Rebuild:
             count, after = await self._copy(connection, tenant, after)
         return after
 
+
 async def _lock(connection: asyncpg.Connection, names: Names) -> None:
     """Every old table at once, or none: a reader that holds one and wants another must win.
 

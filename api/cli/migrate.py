@@ -6,11 +6,13 @@ import click
 
 from adapters.postgres.migrate import MigrationChanged, add_tenant
 from adapters.postgres.migrate import migrate as bring_up_to_date
+from api.cli.place import actionable
 from api.settings import Settings
 
 
 @click.command()
 @click.option("--tenant", "tenants", multiple=True, help="Open the log of this tenant.")
+@actionable
 def migrate(tenants: tuple[str, ...]) -> None:
     """Apply the migrations that ANAMNESIS_DSN lacks."""
     settings = Settings.from_environment(os.environ)

@@ -13,6 +13,7 @@ import click
 from adapters.embedded import EmbeddedServerError, start_postgres
 from adapters.keys import KeyRefused
 from adapters.postgres.progress import PositionTimeout
+from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
 from api.house import ClockSkew, House, open_house, projecting
 from api.settings import SettingMissing, Settings
@@ -23,15 +24,14 @@ RUNNING = "running.json"
 """Written by a running demo below its folder: the DSN of its server."""
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
-    ClockSkew, EmbeddedServerError, KeyRefused, LogUnavailable, PositionTimeout, Refusal,
-    SettingMissing,
+    ClockSkew, EmbeddedServerError, KeyRefused, LogUnavailable, PositionTimeout, RebuildUnderWay,
+    Refusal, SettingMissing,
 )  # fmt: skip
 
 
 def placed(command: F) -> F:
     """The option --dir, and errors that people can act on instead of tracebacks."""
-
-    @click.option(
+    folder = click.option(
         "--dir",
         "folder",
         type=click.Path(path_type=Path),
@@ -39,6 +39,12 @@ def placed(command: F) -> F:
         show_default=True,
         help="The demo's folder; ANAMNESIS_DSN, ANAMNESIS_KEYS and ANAMNESIS_OBJECTS win over it.",
     )
+    return folder(actionable(command))
+
+
+def actionable(command: F) -> F:
+    """Errors that people can act on as a sentence and exit code 1, instead of tracebacks."""
+
     @wraps(command)
     def run(*args: Any, **named: Any) -> Any:
         try:

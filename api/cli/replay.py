@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import click
 import msgspec
@@ -24,9 +24,9 @@ PAGE = 500
 
 @click.command()
 @click.option("--tenant", help="Whose log; may be left out where there is one.")
-@click.option("--chart", help="Only events about this chart (its stream id).")
+@click.option("--chart", type=click.UUID, help="Only events about this chart (its stream id).")
 @click.option("--actor", help="Only events by this actor.")
-@click.option("--stream", help="Only events of this stream.")
+@click.option("--stream", type=click.UUID, help="Only events of this stream.")
 @click.option(
     "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]), help="From then."
 )
@@ -37,9 +37,9 @@ PAGE = 500
 @placed
 def replay(
     tenant: str | None,
-    chart: str | None,
+    chart: UUID | None,
     actor: str | None,
-    stream: str | None,
+    stream: UUID | None,
     since: datetime | None,
     until: datetime | None,
     upto: int | None,
@@ -50,7 +50,12 @@ def replay(
 ) -> None:
     """Show events in the order of the log. The replay itself is an event, written first."""
     selection = Selection(
-        chart=chart, actor=actor, stream=stream, since=_utc(since), until=_utc(until), upto=upto
+        chart=_text(chart),
+        actor=actor,
+        stream=_text(stream),
+        since=_utc(since),
+        until=_utc(until),
+        upto=upto,
     )
     if not any((chart, actor, stream, since, until, upto)):
         raise click.UsageError("say what to replay: --chart, --actor, --stream, --since, --until")
@@ -113,6 +118,10 @@ def as_words(recorded: Recorded) -> str:
         f"{recorded.position:>8}  {recorded.committed_at:%Y-%m-%d %H:%M:%S}  {header.type}{about}"
         f"  by {stated.actor_kind} {stated.actor}, {stated.basis}, {stated.purpose}{why}"
     )
+
+
+def _text(ident: UUID | None) -> str | None:
+    return None if ident is None else str(ident)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -9,6 +9,7 @@ import uvloop
 
 from api.app import application
 from api.auth.tokens import TokenVerifier
+from api.cli.place import actionable
 from api.house import open_house, projecting
 from api.serving import listen, serving
 from api.settings import Settings
@@ -16,6 +17,7 @@ from api.settings import Settings
 
 @click.command()
 @click.option("--port", default=8000, show_default=True, help="Where to listen on 127.0.0.1.")
+@actionable
 def serve(port: int) -> None:
     """Serve the API of the house that the environment names.
 

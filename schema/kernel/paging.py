@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
 import strawberry
 
@@ -122,6 +123,6 @@ class Where:
 def _place(context: SchemaContext, cursor: str) -> tuple[datetime, str]:
     at, _, ident = context.from_cursor(cursor).partition("|")
     try:
-        return datetime.fromisoformat(at), ident
+        return datetime.fromisoformat(at), str(UUID(ident))
     except ValueError:
         raise CursorInvalid from None

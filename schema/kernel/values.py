@@ -1,12 +1,33 @@
 """GraphQL faces of the clinical value types."""
 
 import enum
+from datetime import UTC, datetime
 
 import strawberry
+from graphql import GraphQLError
 
 from domain.kernel import values
 from schema.kernel.paging import shape
 from schema.kernel.ruled import ruled, said
+
+
+def _instant(given: object) -> datetime:
+    """The instant in UTC; the caller never sees what was refused."""
+    try:
+        moment = datetime.fromisoformat(given) if isinstance(given, str) else None
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise GraphQLError("a DateTime is RFC 3339 with a zone")
+
+
+INSTANT = strawberry.scalar(
+    name="DateTime",
+    description="A moment in RFC 3339 with its zone, such as 2026-11-20T09:30:00Z.",
+    serialize=datetime.isoformat,
+    parse_value=_instant,
+)
 
 
 @strawberry.type(directives=ruled(shape), description="A code of a terminology.")

@@ -93,8 +93,10 @@ def test_no_clock_is_read_below_the_api_and_the_adapters() -> None:
     assert lines_matching(CLOCK, pure) == []
 
 
-def test_no_test_is_skipped_or_expected_to_fail() -> None:
-    assert lines_matching(SKIP, files(suffix=".py", under="tests")) == []
+def test_no_test_is_skipped_or_expected_to_fail_but_where_only_root_can_do_it() -> None:
+    # CI runs as root, and tests/conftest.py fails a run of CI that skipped anything.
+    skipped = lines_matching(SKIP, files(suffix=".py", under="tests"))
+    assert [line for line in skipped if "skipif(os.geteuid() != 0, reason=" not in line] == []
 
 
 def project() -> dict[str, dict[str, dict[str, list[dict[str, list[str]]]]]]:

@@ -20,7 +20,7 @@ from demo.walk.world import World
 from domain.audit import RecordReplay
 from domain.consent import WithdrawProxyAccess
 from domain.kernel.event import Event
-from domain.records import FileRecord, RecordCorrected
+from domain.records import FileRecord, Item, RecordCorrected
 from projections.catalogue import PROJECTIONS, projection
 
 Plant = Callable[[World, pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
@@ -127,8 +127,8 @@ def _one_tenant(self: Trail, pool: Any, keys: Any, _tenant: str) -> None:
     _trail(self, pool, keys, "riverside")
 
 
-def _file_again(self: FileRecord, state: Any, _now: object) -> Iterator[Event]:
-    yield RecordCorrected(item=state[1].stream, fact=self.fact, source=self.source)
+def _file_again(self: FileRecord, state: Item, _now: object) -> Iterator[Event]:
+    yield RecordCorrected(item=state.id, fact=self.fact, source=self.source)
 
 
 def _forgetful(

@@ -2,16 +2,18 @@
 
 from hypothesis import given as examples
 
-from domain.kernel.command import Filed, Reserved
+from domain.kernel.command import Reserved
 from domain.kernel.context import Subject
+from domain.kernel.event import Erased
 from domain.kernel.values import Concept, Moment, Source
-from domain.records import Condition, Fact, FileRecord, RecordCorrected, RecordFiled
+from domain.records import Condition, Fact, FileRecord, Item, RecordCorrected, RecordFiled
 from tests.story import given
 from tests.strategies import anything
 
 ITEM = "records.item"
 EHR = Source("urn:ehr", "Condition", "1", digest="digest")
 FLU = Fact(condition=Condition(concept=Concept(text="Influenza")))
+COLD = Fact(condition=Condition(concept=Concept(text="Cold")))
 
 
 def filing(fact: Fact = FLU, when: Moment | None = None) -> FileRecord:
@@ -20,7 +22,7 @@ def filing(fact: Fact = FLU, when: Moment | None = None) -> FileRecord:
 
 
 @examples(fact=anything(Fact))
-def test_any_fact_is_filed_exactly_as_given_and_not_again_when_the_same_content_is_sent(
+def test_any_fact_is_filed_exactly_as_given_and_not_again_when_it_is_sent_again(
     fact: Fact,
 ) -> None:
     given().when(filing(fact)).then(RecordFiled(item=ITEM, fact=fact, source=EHR)).when(
@@ -28,31 +30,32 @@ def test_any_fact_is_filed_exactly_as_given_and_not_again_when_the_same_content_
     ).then()
 
 
-def test_another_fact_of_a_known_source_is_filed() -> None:
-    given(known=["records.source"]).when(filing()).then(
+def test_a_known_fact_is_corrected_by_other_content() -> None:
+    given(RecordFiled(item=ITEM, fact=FLU, source=EHR)).when(filing(COLD)).then(
+        RecordCorrected(item=ITEM, fact=COLD, source=EHR)
+    )
+
+
+def test_a_correction_is_corrected_back() -> None:
+    given(
+        RecordFiled(item=ITEM, fact=FLU, source=EHR),
+        RecordCorrected(item=ITEM, fact=COLD, source=EHR),
+    ).when(filing(FLU)).then(RecordCorrected(item=ITEM, fact=FLU, source=EHR))
+
+
+def test_an_erased_fact_is_filed_anew() -> None:
+    given(Erased("records.record-filed")).when(filing()).then(
         RecordFiled(item=ITEM, fact=FLU, source=EHR)
     )
 
 
-def test_a_known_fact_is_corrected_by_other_content() -> None:
-    given(known=["records.source", ITEM]).when(filing()).then(
-        RecordCorrected(item=ITEM, fact=FLU, source=EHR)
-    )
-
-
-def test_facts_go_to_the_stream_of_chart_and_source_at_any_version() -> None:
-    source, item, content = filing().streams
-    assert (source.reserved, source.chart, source.any_version) == (
-        Reserved("records.source", "c|urn:ehr"),
-        "c",
-        True,
-    )
-    assert (item.reserved, item.chart, item.any_version) == (Reserved(ITEM, "cond-1"), "c", True)
-    assert content.reserved == Reserved("records.content", "cond-1|digest")
+def test_a_fact_is_found_by_its_id_at_the_source_in_its_chart() -> None:
+    (item,) = filing().streams
+    assert (item.reserved, item.chart, item.any_version) == (Reserved(ITEM, "cond-1"), "c", False)
 
 
 def test_a_fact_is_about_its_chart_and_happened_when_the_source_says() -> None:
     wish = filing(when=Moment("2025-12"))
-    assert wish.subject((Filed("s"), Filed("i"), Filed("c"))) == Subject(chart="c")
+    assert wish.subject(Item("i")) == Subject(chart="c")
     assert wish.occurred == Moment("2025-12")
     assert filing().occurred is None

@@ -50,13 +50,13 @@ def test_a_patient_reported_again_unchanged_is_nothing_new() -> None:
 
 
 def test_other_demographics_are_reported_once() -> None:
-    told = DemographicsReported(demographics=LOVELACE, source=EHR)
+    told = DemographicsReported(identifier=MRN, demographics=LOVELACE, source=EHR)
     given(*KNOWN).when(reported(LOVELACE)).then(told).when(reported(LOVELACE)).then()
 
 
 def test_going_back_to_earlier_demographics_is_a_change() -> None:
-    changed = On(CHART, DemographicsReported(demographics=LOVELACE))
-    back = DemographicsReported(demographics=ADA, source=EHR)
+    changed = On(CHART, DemographicsReported(identifier=MRN, demographics=LOVELACE))
+    back = DemographicsReported(identifier=MRN, demographics=ADA, source=EHR)
     given(*KNOWN, changed).when(reported()).then(back)
 
 
@@ -81,7 +81,8 @@ def test_a_new_patient_who_has_died_gets_everything_in_order() -> None:
 
 def test_an_erased_chart_is_not_opened_again() -> None:
     erased = (Erased(ChartOpened.type_name), *KNOWN[1:])
-    given(*erased).when(reported()).then(DemographicsReported(demographics=ADA, source=EHR))
+    told = DemographicsReported(identifier=MRN, demographics=ADA, source=EHR)
+    given(*erased).when(reported()).then(told)
 
 
 def test_a_chart_and_its_person_are_found_by_the_identifier_and_sealed_for_themselves() -> None:

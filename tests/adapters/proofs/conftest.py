@@ -23,9 +23,9 @@ from domain.kernel.values import Concept, Identifier, Name, Source
 from tests.conftest import TENANTS
 
 CHARTS = 4
-RECORDS = 40
-EVENTS = CHARTS * (3 + RECORDS)
-"""Reporting a patient takes three events."""
+FACTS = 20
+EVENTS = CHARTS * (3 + 2 * FACTS)
+"""Reporting a patient takes three events; each fact is filed, and corrected in a later span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,11 @@ async def open_charts(house: House, tenant: str, charts: int) -> list[str]:
     return [await _chart(house, tenant, number) for number in range(charts)]
 
 
-async def file_records(house: House, tenant: str, charts: list[str], numbers: range) -> None:
-    """One record per chart and number, all at once."""
-    await asyncio.gather(*(_record(house, tenant, c, n) for c in charts for n in numbers))
+async def file_records(
+    house: House, tenant: str, charts: list[str], numbers: range, text: str = "Flu"
+) -> None:
+    """One record per chart and number, all at once; another text corrects it."""
+    await asyncio.gather(*(_record(house, tenant, c, n, text) for c in charts for n in numbers))
 
 
 def _operator(tenant: str) -> Actor:
@@ -77,15 +79,15 @@ async def _chart(house: House, tenant: str, number: int) -> str:
     return receipt.streams[0]
 
 
-async def _record(house: House, tenant: str, chart: str, number: int) -> None:
+async def _record(house: House, tenant: str, chart: str, number: int, text: str) -> None:
     ident = f"{chart}-{number}"
     command = records.FileRecord(
         chart=chart,
         key=ident,
         source=Source("urn:example:ehr", "Condition", ident),
-        fact=records.Fact(condition=records.Condition(concept=Concept(text="Flu"))),
+        fact=records.Fact(condition=records.Condition(concept=Concept(text=text))),
     )
-    await house.do(Request(command=command, actor=_operator(tenant), key=ident))
+    await house.do(Request(command=command, actor=_operator(tenant), key=f"{ident} {text}"))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,8 @@ async def filled(
     async with open_house(settings) as house:
         for tenant in TENANTS:
             charts = await open_charts(house, tenant, CHARTS)
-            await file_records(house, tenant, charts, range(RECORDS))
+            await file_records(house, tenant, charts, range(FACTS))
+            await file_records(house, tenant, charts, range(FACTS), "Cold")
     yield settings
     postgres.drop_database(name)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain import audit
-from domain.audit import AccessRefused, RecordReplay, trail_of
+from domain.audit import AccessRefused, AuditReplayed, RecordReplay, trail_of
 from domain.consent import (
     GrantProxyAccess,
     ProxyAccessGranted,
@@ -16,7 +16,8 @@ from domain.consent import (
 from domain.identity import AccountOpened, LoginTaken, OpenAccount
 from domain.kernel.command import Command, Reserved
 from domain.kernel.context import Actor, Authority, Context, Subject
-from domain.kernel.log import Append, Draft
+from domain.kernel.event import Event
+from domain.kernel.log import Append, Draft, Expected
 from domain.kernel.perform import ATTEMPTS, Receipt, Request, perform
 from domain.kernel.refusal import Busy, KeyReused, NotFound, StaleVersion
 from domain.kernel.rule import POLICY_VERSION
@@ -60,7 +61,7 @@ async def do(
     return await perform(Request(command=command, actor=actor, key=key), log, audit.refused)
 
 
-def raced(log: MemoryLog, stream: str, *events: ProxyAccessGranted | ProxyAccessWithdrawn) -> None:
+def raced(log: MemoryLog, stream: str, *events: Event) -> None:
     """Somebody else appends these events to a stream."""
     context = log.wishes[0].context if log.wishes else CONTEXT
     command = f"rival {len(log.wishes)}".encode()
@@ -323,24 +324,55 @@ async def test_a_permission_that_moved_is_waited_for_before_the_rule_is_asked_ag
     assert log.facts() == [GRANTED, refused]
 
 
-async def test_facts_of_any_version_are_filed_beside_a_race_and_corrected_when_known(
+async def test_an_event_at_any_version_is_appended_behind_what_won_the_race(
     log: MemoryLog,
 ) -> None:
-    source = Source("urn:ehr", "Condition", "1", digest="d1")
+    mine, theirs = (AuditReplayed(selection=who, count=1) for who in ("mine", "theirs"))
+    tries: list[Append] = []
+
+    def rival(wish: Append) -> None:
+        tries.append(wish)
+        raced(log, "t", theirs)
+
+    log.before_append = rival
+    receipt = await do(log, RecordReplay(trail="t", selection="mine", count=1))
+    assert receipt == Receipt(tenant="riverside", first=2, last=2, streams=("t",))
+    assert log.facts() == [theirs, mine]
+    assert [(e.header.stream, e.version) for e in log.events] == [("t", 1), ("t", 2)]
+    assert [wish.expected for wish in tries] == [(Expected(stream="t", version=None),)]
+
+
+async def test_a_fact_is_filed_once_and_corrected_by_other_content(log: MemoryLog) -> None:
+    earlier, later = (Source("urn:ehr", "Condition", "1", digest=d) for d in ("d1", "d2"))
+    flu, cold = (Fact(condition=Condition(concept=Concept(text=t))) for t in ("Flu", "Cold"))
+    wish = FileRecord(chart="c", key="1", source=earlier, fact=flu)
+    receipt = await do(log, wish)
+    assert receipt == Receipt(tenant="riverside", first=1, last=1, streams=(FIRST,))
+    nothing = replace(receipt, first=None, last=None)
+    assert await do(log, wish, key="again") == nothing
+    assert log.facts() == [RecordFiled(item=FIRST, fact=flu, source=earlier)]
+    corrected = await do(log, replace(wish, fact=cold, source=later), key="corrected")
+    assert corrected == replace(receipt, first=2, last=2)
+    assert log.facts()[1:] == [RecordCorrected(item=FIRST, fact=cold, source=later)]
+    assert [(e.header.stream, e.version) for e in log.events] == [(FIRST, 1), (FIRST, 2)]
+    assert [(e.header.chart, e.header.key) for e in log.events] == [("c", "c")] * 2
+    expected = [wish.expected for wish in log.wishes]
+    assert expected == [(Expected(stream=FIRST, version=version),) for version in (0, 1, 1)]
+    item = Reserved("records.item", "1")
+    assert [wish.reservations for wish in log.wishes] == [((item, FIRST),), (), ()]
+
+
+async def test_a_fact_that_another_filed_in_the_same_moment_is_not_filed_twice(
+    log: MemoryLog,
+) -> None:
     fact = Fact(condition=Condition(concept=Concept(text="Flu")))
-    wish = FileRecord(chart="c", key="1", source=source, fact=fact, when=Moment("2025-12"))
-    other = replace(source, digest="d2")
-    first = await do(log, wish)
-    same = await do(log, wish, key="again")
-    second = await do(log, replace(wish, source=other), key="corrected")
-    assert first.streams[:2] == second.streams[:2] == (FIRST, SECOND)
-    assert (same.streams, same.first) == (first.streams, None)
-    assert log.facts() == [
-        RecordFiled(item=SECOND, fact=fact, source=source),
-        RecordCorrected(item=SECOND, fact=fact, source=other),
-    ]
-    assert {e.version for wish in log.wishes for e in wish.expected} == {None}
-    assert [e.header.stream for e in log.events] == [FIRST, FIRST]
+    wish = FileRecord(chart="c", key="1", source=Source("urn:ehr", "Condition", "1"), fact=fact)
+    rival = MemoryLog()
+    await do(rival, wish, key="rival")
+    log.before_append = lambda _: None if log.wishes else (log.commit(rival.wishes[0]), None)[1]
+    receipt = await do(log, wish)
+    assert receipt == Receipt(tenant="riverside", first=None, last=None, streams=(FIRST,))
+    assert log.facts() == [RecordFiled(item=FIRST, fact=fact, source=wish.source)]
 
 
 async def test_the_context_says_who_why_and_when_in_the_words_of_the_source(

@@ -1,0 +1,97 @@
+"""The API on a socket: it answers, finishes what is under way, refuses demo tokens."""
+
+import asyncio
+import contextlib
+
+import httpx2
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from api.app import application
+from api.auth.tokens import DEMO_ISSUER, DemoIssuerRefused, Issuer, TokenVerifier
+from api.serving import listen, serving
+from tests.api.world import World
+
+pytestmark = pytest.mark.anyio
+OWN = {"query": "{ record { patient { name } } }"}
+
+
+def bearer(world: World, person: str = "rosa") -> dict[str, str]:
+    return {"authorization": f"Bearer {world.token(person)}"}
+
+
+async def test_a_request_over_a_real_socket_is_answered(world: World) -> None:
+    async with serving(world.app, listen(0)) as url, httpx2.AsyncClient() as client:
+        answer = await client.post(f"{url}/graphql", json=OWN, headers=bearer(world))
+        alive = await client.get(f"{url}/healthz")
+        ready = await client.get(f"{url}/readyz")
+    assert answer.json()["data"]["record"]["patient"]["name"] == "Rosa Delgado"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "server" not in answer.headers
+    assert alive.json() == ready.json() == {"status": "pass"}
+
+
+async def test_a_request_under_way_finishes_when_the_server_is_told_to_stop(world: World) -> None:
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def held(scope: Scope, receive: Receive, send: Send) -> None:
+        arrived.set()
+        await go.wait()
+        await world.app(scope, receive, send)
+
+    async with asyncio.timeout(60), httpx2.AsyncClient(timeout=60) as client:
+        door = serving(held, listen(0))
+        url = await door.__aenter__()
+        asking = asyncio.create_task(client.post(f"{url}/graphql", json=OWN, headers=bearer(world)))
+        await arrived.wait()
+        stopping = asyncio.create_task(door.__aexit__(None, None, None))
+        try:
+            await _closed(url)
+            assert not asking.done()
+            assert not stopping.done()
+        finally:
+            go.set()
+            answer = await asking
+            await stopping
+    assert answer.status_code == 200
+    assert answer.json()["data"]["record"]["patient"]["name"] == "Rosa Delgado"
+
+
+async def _closed(url: str) -> None:
+    """Return when nobody listens any more; a connection that was still accepted is given up."""
+    host, port = url.removeprefix("http://").split(":")
+    while True:
+        # A connection that nobody had taken yet when the listener closed is reset.
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            try:
+                _, writer = await asyncio.open_connection(host, int(port))
+            except ConnectionRefusedError:
+                return
+            writer.close()
+            await writer.wait_closed()
+
+
+async def test_demo_tokens_are_refused_outside_the_demo_profile(world: World) -> None:
+    verifier = TokenVerifier({}, "anamnesis", profile="production")
+    app = application(world.house, verifier)
+    before = await world.head()
+    async with serving(app, listen(0)) as url, httpx2.AsyncClient() as client:
+        answer = await client.post(f"{url}/graphql", json=OWN, headers=bearer(world))
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert "data" not in answer.json()
+    assert await world.since(before) == []
+
+
+async def test_a_production_verifier_cannot_be_given_the_demo_issuer(world: World) -> None:
+    demo = world.issuer.issuer
+    disguised = Issuer(DEMO_ISSUER, demo.keys)
+    for issuer in (demo, disguised):
+        with pytest.raises(DemoIssuerRefused):
+            TokenVerifier({DEMO_ISSUER: issuer}, "anamnesis", profile="production")
+
+
+async def test_production_hides_the_shape_of_the_schema(world: World) -> None:
+    answer = await world.ask("rosa", "{ __schema { types { name } } }")
+    assert answer.status_code == 400
+    assert "Condition" not in answer.text

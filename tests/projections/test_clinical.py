@@ -1,0 +1,287 @@
+"""Rows of the clinical panels: registry, care, records, results, prescriptions."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.care import CareTeamJoined, CareTeamLeft, EncounterReported, Visit
+from domain.kernel.event import Erased, Unknown
+from domain.kernel.readmodel import Drop, Put
+from domain.kernel.values import Concept, Identifier, Moment, Name, Period, Source
+from domain.prescriptions import MedicationOrder, PrescriptionReported
+from domain.records import (
+    Allergy,
+    Condition,
+    Fact,
+    Immunization,
+    Note,
+    Observation,
+    RecordCorrected,
+    RecordFiled,
+)
+from domain.registry import (
+    ChartLinked,
+    ChartOpened,
+    DeathReported,
+    Demographics,
+    DemographicsReported,
+    PersonRegistered,
+)
+from domain.results import Report, ResultReceived
+from projections import care, prescriptions, records, registry, results
+from projections.kernel.panels import LONG_AGO
+from tests.projections.recorded import AT, CHART, OTHER, STREAM, recorded
+
+EHR = Source("urn:ehr", "Thing", "1")
+MARCH, APRIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
+FLU = Concept(text="Influenza")
+ADA = Demographics(names=(Name("Byron"),))
+LOVELACE = Demographics(names=(Name("Lovelace"),))
+
+
+def clear(ident: str, at: datetime, state: str, kind: str = "") -> dict[str, object]:
+    """The clear columns of a panel's row."""
+    return {
+        "chart": CHART,
+        "id": ident,
+        "at": at,
+        "state": state,
+        "kind": kind,
+        "position": 7,
+    }
+
+
+def test_a_chart_is_one_undated_row_replaced_by_what_is_reported_later() -> None:
+    mrn = Identifier("urn:mrn", "1")
+    opened = recorded(ChartOpened(identifier=mrn, demographics=ADA), stream=CHART)
+    told = DemographicsReported(identifier=mrn, demographics=LOVELACE)
+    changed = recorded(told, stream=CHART, version=2)
+    row = clear(CHART, LONG_AGO, "open")
+    first = registry.ChartRow(demographics=ADA, identifier=mrn)
+    later = registry.ChartRow(demographics=LOVELACE, identifier=mrn)
+    assert list(registry.project(opened)) == [Put(registry.CHART, row, first, CHART)]
+    assert list(registry.project(changed)) == [Put(registry.CHART, row, later, CHART)]
+
+
+def test_a_death_is_a_row_at_the_time_where_it_is_known() -> None:
+    known = recorded(DeathReported(at=Moment("2026-03")), stream=CHART)
+    unknown = recorded(DeathReported(at=None), stream=CHART)
+    row = registry.DeathRow(at=Moment("2026-03"), reported=AT)
+    assert list(registry.project(known)) == [
+        Put(registry.DEATH, clear(CHART, MARCH, "reported"), row, CHART)
+    ]
+    row = registry.DeathRow(at=None, reported=AT)
+    assert list(registry.project(unknown)) == [
+        Put(registry.DEATH, clear(CHART, LONG_AGO, "reported"), row, CHART)
+    ]
+
+
+def test_a_link_is_a_row_of_person_and_chart_without_a_document() -> None:
+    linked = recorded(ChartLinked(chart=OTHER, evidence="staff"), chart=None)
+    assert list(registry.project(linked)) == [
+        Put(registry.LINK, {"person": STREAM, "chart": OTHER})
+    ]
+    assert list(registry.project(recorded(PersonRegistered(first_chart=OTHER)))) == []
+
+
+def test_an_erased_chart_loses_its_row_and_other_erased_events_take_nothing() -> None:
+    gone = recorded(Erased(ChartOpened.type_name), stream=CHART)
+    assert list(registry.project(gone)) == [Drop(registry.CHART, {"chart": CHART})]
+    assert list(registry.project(recorded(Erased(ChartLinked.type_name)))) == []
+
+
+def relation(practitioner: str, since: datetime, until: datetime | None) -> Put:
+    """The row of a care relationship."""
+    values = {
+        "chart": CHART,
+        "practitioner": practitioner,
+        "reference": STREAM,
+        "since": since,
+        "until": until,
+    }
+    return Put(care.RELATION, values)
+
+
+def test_a_visit_is_a_row_and_opens_the_chart_to_those_who_took_part() -> None:
+    period = Period(Moment("2026-03"), Moment("2026-04-01T00:00:00Z"))
+    visit = Visit(status="finished", period=period, practitioners=("p", "q"))
+    event = EncounterReported(encounter=STREAM, visit=visit, source=EHR)
+    row = care.VisitRow(visit=visit, received=AT, source=EHR)
+    over = APRIL + timedelta(days=180)
+    assert list(care.project(recorded(event))) == [
+        Put(care.ENCOUNTER, clear(STREAM, MARCH, "finished"), row, CHART),
+        relation("p", MARCH, over),
+        relation("q", MARCH, over),
+    ]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_visit_that_is_reported_again_closes_the_chart_to_all_but_those_who_took_part(
+    version: int,
+) -> None:
+    visit = Visit(status="finished", period=Period(Moment("2026-03")), practitioners=("q",))
+    event = EncounterReported(encounter=STREAM, visit=visit, source=EHR)
+    row = care.VisitRow(visit=visit, received=AT, source=EHR)
+    assert list(care.project(recorded(event, version=version))) == [
+        Put(care.ENCOUNTER, clear(STREAM, MARCH, "finished"), row, CHART),
+        Drop(care.RELATION, {"chart": CHART, "reference": STREAM}),
+        relation("q", MARCH, None),
+    ]
+    nobody = EncounterReported(encounter=STREAM, visit=Visit(status="cancelled"))
+    assert list(care.project(recorded(nobody, version=version)))[1:] == [
+        Drop(care.RELATION, {"chart": CHART, "reference": STREAM})
+    ]
+
+
+@pytest.mark.parametrize(
+    "period", [None, Period(), Period(Moment("soon"), Moment("later"))], ids=str
+)
+def test_a_visit_without_dates_is_open_since_it_reached_us(period: Period | None) -> None:
+    visit = Visit(status="planned", period=period, practitioners=("p",))
+    writes = list(care.project(recorded(EncounterReported(encounter=STREAM, visit=visit))))
+    row = care.VisitRow(visit=visit, received=AT)
+    assert writes == [
+        Put(care.ENCOUNTER, clear(STREAM, LONG_AGO, "planned"), row, CHART),
+        relation("p", AT, None),
+    ]
+
+
+def test_a_care_team_opens_the_chart_from_joining_to_leaving() -> None:
+    joined = CareTeamJoined(practitioner="p", function="surgeon")
+    assert list(care.project(recorded(joined))) == [relation("p", AT, None)]
+    assert list(care.project(recorded(CareTeamLeft(practitioner="p")))) == [
+        Drop(care.RELATION, {"chart": CHART, "reference": STREAM})
+    ]
+
+
+def test_an_erased_visit_loses_its_row_and_what_it_opened() -> None:
+    assert list(care.project(recorded(Erased(EncounterReported.type_name)))) == [
+        Drop(care.ENCOUNTER, {"chart": CHART, "id": STREAM}),
+        Drop(care.RELATION, {"chart": CHART, "reference": STREAM}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fact", "table", "at", "state", "kind"),
+    [
+        (
+            Fact(
+                condition=Condition(
+                    concept=FLU, onset=Moment("2026-03"), recorded=Moment("2026-04")
+                )
+            ),
+            records.CONDITION,
+            MARCH,
+            "unknown",
+            "",
+        ),
+        (
+            Fact(condition=Condition(concept=FLU, recorded=Moment("2026-04"), clinical_status="x")),
+            records.CONDITION,
+            APRIL,
+            "x",
+            "",
+        ),
+        (Fact(allergy=Allergy(concept=FLU)), records.ALLERGY, LONG_AGO, "unknown", ""),
+        (
+            Fact(allergy=Allergy(concept=FLU, recorded=Moment("2026-03"), clinical_status="x")),
+            records.ALLERGY,
+            MARCH,
+            "x",
+            "",
+        ),
+        (
+            Fact(immunization=Immunization(vaccine=FLU, status="done", given=Moment("2026-03"))),
+            records.IMMUNIZATION,
+            MARCH,
+            "done",
+            "",
+        ),
+        (
+            Fact(
+                observation=Observation(
+                    concept=FLU,
+                    status="final",
+                    categories=("vital-signs", "x"),
+                    effective=Moment("2026-03"),
+                    issued=Moment("2026-04"),
+                )
+            ),
+            records.OBSERVATION,
+            MARCH,
+            "final",
+            "vital-signs",
+        ),
+        (
+            Fact(observation=Observation(concept=FLU, status="final", issued=Moment("2026-04"))),
+            records.OBSERVATION,
+            APRIL,
+            "final",
+            "",
+        ),
+        (
+            Fact(
+                note=Note(
+                    concept=FLU,
+                    status="current",
+                    period=Period(Moment("2026-03")),
+                    issued=Moment("2026-04"),
+                )
+            ),
+            records.NOTE,
+            MARCH,
+            "current",
+            "",
+        ),
+        (
+            Fact(note=Note(concept=FLU, status="current", issued=Moment("2026-04"))),
+            records.NOTE,
+            APRIL,
+            "current",
+            "",
+        ),
+    ],
+)
+def test_a_fact_is_a_row_of_its_panel(
+    fact: Fact, table: object, at: datetime, state: str, kind: str
+) -> None:
+    filed = RecordFiled(item=OTHER, fact=fact, source=EHR)
+    row = records.FactRow(fact=fact, received=AT, source=EHR)
+    wanted = Put(table, clear(OTHER, at, state, kind), row, CHART)
+    assert list(records.project(recorded(filed))) == [wanted]
+    corrected = RecordCorrected(item=OTHER, fact=fact, source=EHR)
+    row = records.FactRow(fact=fact, received=AT, corrected=True, source=EHR)
+    wanted = Put(table, clear(OTHER, at, state, kind), row, CHART)
+    assert list(records.project(recorded(corrected))) == [wanted]
+
+
+@pytest.mark.parametrize("event", [Erased("records.record-filed"), Unknown("records.x", 1)])
+def test_a_fact_that_nobody_can_read_writes_nothing(event: Erased | Unknown) -> None:
+    assert list(records.project(recorded(event))) == []
+
+
+def test_a_result_is_a_row_of_its_category_as_last_received() -> None:
+    report = Report(
+        category="imaging", concept=FLU, status="final", effective=Moment("2026-03"),
+        issued=Moment("2026-04"),
+    )  # fmt: skip
+    event = ResultReceived(result=STREAM, report=report, source=EHR)
+    row = results.ResultRow(report=report, received=AT, source=EHR)
+    assert list(results.project(recorded(event))) == [
+        Put(results.RESULT, clear(STREAM, MARCH, "final", "imaging"), row, CHART)
+    ]
+    assert list(results.project(recorded(Erased(event.type_name)))) == [
+        Drop(results.RESULT, {"chart": CHART, "id": STREAM})
+    ]
+
+
+def test_a_prescription_is_a_row_as_last_reported() -> None:
+    order = MedicationOrder(medication=FLU, status="active", authored=Moment("2026-03"))
+    event = PrescriptionReported(prescription=STREAM, order=order, source=EHR)
+    row = prescriptions.OrderRow(order=order, received=AT, source=EHR)
+    assert list(prescriptions.project(recorded(event))) == [
+        Put(prescriptions.ORDER, clear(STREAM, MARCH, "active"), row, CHART)
+    ]
+    assert list(prescriptions.project(recorded(Erased(event.type_name)))) == [
+        Drop(prescriptions.ORDER, {"chart": CHART, "id": STREAM})
+    ]
