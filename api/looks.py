@@ -18,8 +18,8 @@ MAX_RECORDS = 1_000
 
 @dataclass(slots=True)
 class _Look:
-    rule: str
     as_of: int | None
+    rules: list[str] = field(default_factory=list)
     panels: list[str] = field(default_factory=list)
     records: list[str] = field(default_factory=list)
 
@@ -44,7 +44,9 @@ class Looks:
         as_of: int | None = None,
     ) -> None:
         """Note rows that will be in the answer; `as_of` is the position that they are as of."""
-        look = self._looks.setdefault((chart, basis, as_of), _Look(rule, as_of))
+        look = self._looks.setdefault((chart, basis, as_of), _Look(as_of))
+        if rule not in look.rules:
+            look.rules.append(rule)
         if panel not in look.panels:
             look.panels.append(panel)
         look.records.extend(records)
@@ -57,7 +59,7 @@ class Looks:
         """The appends that put all of it on record, each under its own context."""
         trail = audit.trail_of(self.actor, now)
         looks = [
-            self._append(trail, now, look.rule, basis, self._viewed(chart, trail, look))
+            self._append(trail, now, " ".join(look.rules), basis, self._viewed(chart, trail, look))
             for (chart, basis, _), look in self._looks.items()
         ]
         refusals = []

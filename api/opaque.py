@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from domain.kernel.refusal import NotFound
+from schema.kernel.paging import CursorInvalid
 
 
 class TokenInvalid(ValueError):
@@ -58,6 +59,28 @@ class OpaqueIds:
             sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
             return self._siv.decrypt(sealed, [self._tenant.encode(), kind.encode()]).decode()
         except (binascii.Error, ValueError, InvalidTag):
+            raise TokenInvalid from None
+
+    def to_cursor(self, place: str) -> str:
+        """An opaque cursor."""
+        return self.seal("cursor", place)
+
+    def from_cursor(self, cursor: str) -> str:
+        """The place that a cursor stands for. Raises CursorInvalid."""
+        try:
+            return self.unseal("cursor", cursor)
+        except TokenInvalid:
+            raise CursorInvalid() from None
+
+    def position_token(self, position: int) -> str:
+        """An opaque token of a log position."""
+        return self.seal("position", str(position))
+
+    def position(self, token: str) -> int:
+        """The log position of a token. Raises TokenInvalid."""
+        try:
+            return int(self.unseal("position", token))
+        except ValueError:
             raise TokenInvalid from None
 
     def _cipher(self, kind: str) -> Cipher[modes.ECB]:

@@ -107,7 +107,7 @@ class ReportEncounter(Command[Encounter], name="care.report-encounter", rule=rep
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The encounter of this source id."""
-        reserved = Reserved("care.encounter", self.key)
+        reserved = Reserved("care.encounter", f"{self.chart}|{self.key}")
         return (Stream(fold=Encounter, reserved=reserved, chart=self.chart),)
 
     @property

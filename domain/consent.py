@@ -54,7 +54,7 @@ class GrantEndsInThePast(Refusal):
 
 
 grant = may("consent.grant", oneself, operator)
-withdraw = may("consent.withdraw", oneself, proxy("records"), operator)
+withdraw = may("consent.withdraw", oneself, operator)
 view = may("consent.view", oneself, proxy("records"))
 
 
@@ -141,8 +141,8 @@ class WithdrawProxyAccess(Command[Grant], name="consent.withdraw-proxy-access", 
         return self.seen_version
 
     def subject(self, _state: Grant) -> Subject:
-        """The chart that was opened."""
-        return Subject(chart=self.chart)
+        """The chart that was opened, and the grantee: either of them may end it."""
+        return Subject(chart=self.chart, person=self.grantee)
 
     def decide(self, state: Grant, _now: datetime) -> Iterator[Event]:
         """Nothing when there is no grant."""

@@ -76,7 +76,7 @@ class ReportPrescription(
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The prescription of this source id."""
-        reserved = Reserved("prescriptions.prescription", self.key)
+        reserved = Reserved("prescriptions.prescription", f"{self.chart}|{self.key}")
         return (Stream(fold=Prescription, reserved=reserved, chart=self.chart),)
 
     @property

@@ -95,13 +95,18 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A clinical note or report in words; its text is in the object store."""
+    """A clinical note or report in words; its text is in the object store.
+
+    `digests` are the SHA-256 of each form's content in hexadecimal, so that other words are another
+    fact; they stand in sealed bodies only.
+    """
 
     concept: Concept
     status: str
     period: Period | None = None
     issued: Moment | None = None
     media_types: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +171,9 @@ class FileRecord(Command[Item], name="records.file-record", rule=file):
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The fact of this source id."""
-        return (Stream(fold=Item, reserved=Reserved("records.item", self.key), chart=self.chart),)
+        """The fact of this source id in this chart."""
+        reserved = Reserved("records.item", f"{self.chart}|{self.key}")
+        return (Stream(fold=Item, reserved=reserved, chart=self.chart),)
 
     @property
     def occurred(self) -> Moment | None:

@@ -94,7 +94,7 @@ class ReceiveResult(Command[Result], name="results.receive-result", rule=receive
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The report of this source id."""
-        reserved = Reserved("results.report", self.key)
+        reserved = Reserved("results.report", f"{self.chart}|{self.key}")
         return (Stream(fold=Result, reserved=reserved, chart=self.chart),)
 
     @property

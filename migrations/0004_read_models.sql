@@ -3,9 +3,9 @@
 -- named in this transaction. Settings are transaction-local: anamnesis.tenant, anamnesis.account.
 SET LOCAL ROLE anamnesis_projector;
 
--- The charts open to the account of this transaction. Late-bound on purpose: a rebuild swaps the
+-- The charts open to the account of this transaction, for proxies within a scope. Late-bound on purpose: a rebuild swaps the
 -- tables below it. Definer rights: the caller may read the answer, not the tables.
-CREATE FUNCTION model.open_charts() RETURNS SETOF uuid
+CREATE FUNCTION model.open_charts(scope text) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = model, pg_temp AS $$
 DECLARE
   here text := current_setting('anamnesis.tenant', true);
@@ -17,7 +17,8 @@ BEGIN
   RETURN QUERY SELECT l.chart FROM registry_link l
   WHERE l.tenant = here AND l.person = holder.person;
   RETURN QUERY SELECT g.chart FROM consent_grant g
-  WHERE g.tenant = here AND g.grantee = holder.person AND (g.until IS NULL OR g.until > now());
+  WHERE g.tenant = here AND g.grantee = holder.person AND scope = ANY (g.scopes)
+    AND (g.until IS NULL OR g.until > now());
   RETURN QUERY SELECT r.chart FROM care_relation r
   WHERE r.tenant = here AND r.practitioner = holder.practitioner AND r.since <= now()
     AND (r.until IS NULL OR r.until > now()) AND EXISTS (
@@ -25,20 +26,21 @@ BEGIN
         AND d.practitioner = holder.practitioner AND d.role = 'clinician');
 END
 $$;
-REVOKE ALL ON FUNCTION model.open_charts() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION model.open_charts() TO anamnesis_api;
+REVOKE ALL ON FUNCTION model.open_charts(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION model.open_charts(text) TO anamnesis_api;
 
-CREATE FUNCTION model.guard(name text, by_chart boolean) RETURNS void
+-- The row policies of a table: by chart within a scope, or by tenant alone where scope is NULL.
+CREATE FUNCTION model.guard(name text, scope text) RETURNS void
 LANGUAGE plpgsql SET search_path = model, pg_temp AS $$
 BEGIN
   EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
   EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
   EXECUTE format('CREATE POLICY projector ON %I TO anamnesis_projector
     USING (tenant = current_setting(''anamnesis.tenant'', true))', name);
-  IF by_chart THEN
+  IF scope IS NOT NULL THEN
     EXECUTE format('CREATE POLICY chart ON %I FOR SELECT TO anamnesis_api
       USING (tenant = current_setting(''anamnesis.tenant'', true)
-        AND chart IN (SELECT model.open_charts()))', name);
+        AND chart IN (SELECT model.open_charts(%L)))', name, scope);
   ELSE
     EXECUTE format('CREATE POLICY tenant ON %I FOR SELECT
       TO anamnesis_api, anamnesis_worker, anamnesis_auditor
@@ -48,7 +50,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION model.create_panel(name text) RETURNS void
+CREATE FUNCTION model.create_panel(name text, scope text) RETURNS void
 LANGUAGE plpgsql SET search_path = model, pg_temp AS $$
 BEGIN
   EXECUTE format('CREATE TABLE %I (
@@ -56,14 +58,17 @@ BEGIN
     at timestamptz NOT NULL, state text NOT NULL, kind text NOT NULL, "position" bigint NOT NULL,
     key uuid NOT NULL, body bytea NOT NULL, PRIMARY KEY (tenant, chart, id))', name);
   EXECUTE format('CREATE INDEX ON %I (tenant, chart, at DESC, id DESC)', name);
-  PERFORM guard(name, true);
+  PERFORM guard(name, scope);
 END
 $$;
 
-SELECT model.create_panel(name) FROM unnest(ARRAY[
-  'registry_chart', 'registry_death', 'care_encounter', 'records_condition', 'records_allergy',
-  'records_immunization', 'records_observation', 'records_note', 'results_result',
-  'prescriptions_order', 'consent_proxy']) AS name;
+SELECT model.create_panel(name, scope) FROM (VALUES
+  ('registry_chart', 'records'), ('registry_death', 'records'), ('care_encounter', 'records'),
+  ('records_condition', 'records'), ('records_allergy', 'records'),
+  ('records_immunization', 'records'), ('records_observation', 'records'),
+  ('records_note', 'records'), ('results_result', 'results'),
+  ('prescriptions_order', 'prescriptions'), ('consent_proxy', 'records')
+) AS panels (name, scope);
 
 CREATE TABLE model.registry_link (
   tenant text COLLATE "C" NOT NULL, person uuid NOT NULL, chart uuid NOT NULL,
@@ -105,7 +110,7 @@ CREATE TABLE model.audit_trail (
 CREATE INDEX ON model.audit_trail (tenant, chart, "position") WHERE chart IS NOT NULL;
 CREATE INDEX ON model.audit_trail (tenant, actor, "position");
 CREATE INDEX ON model.audit_trail (tenant, at);
-SELECT model.guard(name, false) FROM unnest(ARRAY[
+SELECT model.guard(name, NULL) FROM unnest(ARRAY[
   'registry_link', 'directory_entry', 'directory_stream', 'directory_role', 'identity_account',
   'consent_grant', 'care_relation', 'audit_trail']) AS name;
 

@@ -45,14 +45,14 @@ class AuditEntry:
         named = event.operation if isinstance(event, RecordsViewed | AccessRefused) else None
         replayed = event.count if isinstance(event, AuditReplayed) else 0
         return cls(
-            id=strawberry.ID(context.hide("event", recorded.header.event)),
-            position=context.position_token(recorded.position),
+            id=strawberry.ID(context.ids.hide("event", recorded.header.event)),
+            position=context.ids.position_token(recorded.position),
             type=recorded.header.type,
             at=recorded.committed_at.isoformat(),
             actor=_actor(context, stated.actor, stated.actor_kind),
             actor_kind=stated.actor_kind,
             on_behalf_of=_account(context, stated.on_behalf_of),
-            chart=None if chart is None else strawberry.ID(context.hide("chart", chart)),
+            chart=None if chart is None else strawberry.ID(context.ids.hide("chart", chart)),
             purpose=stated.purpose,
             basis=stated.basis,
             rule=stated.rule,
@@ -66,15 +66,15 @@ class AuditEntry:
 
 
 def _records(context: SchemaContext, records: tuple[str, ...]) -> list[strawberry.ID]:
-    return [strawberry.ID(context.hide("record", record)) for record in records]
+    return [strawberry.ID(context.ids.hide("record", record)) for record in records]
 
 
 def _actor(context: SchemaContext, actor: str, kind: str) -> strawberry.ID:
-    return strawberry.ID(context.hide("account", actor) if kind == "account" else actor)
+    return strawberry.ID(context.ids.hide("account", actor) if kind == "account" else actor)
 
 
 def _account(context: SchemaContext, account: str | None) -> strawberry.ID | None:
-    return None if account is None else strawberry.ID(context.hide("account", account))
+    return None if account is None else strawberry.ID(context.ids.hide("account", account))
 
 
 ChartFilter = Annotated[
@@ -105,8 +105,8 @@ class AuditQuery:
         """One ruled read of the log."""
         context = info.context
         query = TrailQuery(
-            chart=None if chart is None else context.reveal("chart", chart),
-            actor=None if actor is None else context.reveal("account", actor),
+            chart=None if chart is None else context.ids.reveal("chart", chart),
+            actor=None if actor is None else context.ids.reveal("account", actor),
             since=since,
             until=until,
             first=checked(first),
@@ -115,7 +115,7 @@ class AuditQuery:
         events, more = await context.trail(query)
         return connected(
             [AuditEntry.of(context, event) for event in events],
-            [context.to_cursor(str(event.position)) for event in events],
+            [context.ids.to_cursor(str(event.position)) for event in events],
             more=more,
             began_after=after is not None,
         )
@@ -123,6 +123,6 @@ class AuditQuery:
 
 def _position(context: SchemaContext, cursor: str) -> int:
     try:
-        return int(context.from_cursor(cursor))
+        return int(context.ids.from_cursor(cursor))
     except ValueError:
         raise CursorInvalid from None

@@ -30,7 +30,7 @@ class Visit:
         body: VisitRow = row.body
         visit = body.visit
         return cls(
-            id=strawberry.ID(context.hide("encounter", row.id)),
+            id=strawberry.ID(context.ids.hide("record", row.id)),
             status=visit.status,
             kind=visit.kind.code if visit.kind else None,
             types=[Concept.of(kind) for kind in visit.types],

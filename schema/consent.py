@@ -67,8 +67,8 @@ class ProxyGrant:
         """From a row document."""
         body: ProxyRow = row.body
         return cls(
-            id=strawberry.ID(context.hide("grant", row.id)),
-            grantee=strawberry.ID(context.hide("person", body.grantee)),
+            id=strawberry.ID(context.ids.hide("record", row.id)),
+            grantee=strawberry.ID(context.ids.hide("person", body.grantee)),
             kind=ProxyKind(body.kind),
             scopes=[ProxyScope(scope) for scope in body.scopes],
             until=body.until,
@@ -137,7 +137,7 @@ async def _changed(
             raise
         return problem
     return ProxyAccessChanged(
-        position=None if receipt.last is None else context.position_token(receipt.last),
+        position=None if receipt.last is None else context.ids.position_token(receipt.last),
         repeated=receipt.repeated,
     )
 
@@ -146,8 +146,8 @@ async def _grant(info: Info, input: GrantInput) -> ProxyAccessResult:
     return await _changed(
         info.context,
         lambda: GrantProxyAccess(
-            chart=info.context.reveal("chart", input.chart),
-            grantee=info.context.reveal("person", input.grantee),
+            chart=info.context.ids.reveal("chart", input.chart),
+            grantee=info.context.ids.reveal("person", input.grantee),
             kind=str(input.kind.value),
             scopes=tuple(str(scope.value) for scope in input.scopes),
             until=input.until,
@@ -161,8 +161,8 @@ async def _withdraw(info: Info, input: WithdrawInput) -> ProxyAccessResult:
     return await _changed(
         info.context,
         lambda: WithdrawProxyAccess(
-            chart=info.context.reveal("chart", input.chart),
-            grantee=info.context.reveal("person", input.grantee),
+            chart=info.context.ids.reveal("chart", input.chart),
+            grantee=info.context.ids.reveal("person", input.grantee),
             seen_version=input.expected_version,
         ),
         input.idempotency_key,

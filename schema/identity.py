@@ -1,7 +1,7 @@
 """Who is signed in, and whose records are open to them."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import strawberry
 
@@ -40,8 +40,8 @@ class Me:
         """One ruled read of the newest demographics of each chart."""
         context = info.context
         size = checked(first)
-        seen = None if after is None else context.from_cursor(after)
-        charts = dict(sorted(_relationships(self.authority, datetime.now(UTC)), key=_own_first))
+        seen = None if after is None else context.ids.from_cursor(after)
+        charts = dict(sorted(_relationships(self.authority, context.now()), key=_own_first))
         later = [chart for chart in charts if seen is None or _place(charts, chart) > seen]
         page = later[:size]
         rows = await context.first_rows(registry_panels.demographics, page)
@@ -51,7 +51,7 @@ class Me:
                 OpenRecord(patient=Patient.of(context, rows[chart]), relationship=charts[chart])
                 for chart in shown
             ],
-            [context.to_cursor(_place(charts, chart)) for chart in shown],
+            [context.ids.to_cursor(_place(charts, chart)) for chart in shown],
             more=len(later) > size,
             began_after=after is not None,
         )
@@ -93,8 +93,8 @@ class IdentityQuery:
         person = authority.person
         return Me(
             authority=authority,
-            id=strawberry.ID(context.hide("account", context.account)),
-            person=None if person is None else strawberry.ID(context.hide("person", person)),
+            id=strawberry.ID(context.ids.hide("account", context.account)),
+            person=None if person is None else strawberry.ID(context.ids.hide("person", person)),
             name=await context.display_name(identity.view_own),
             organization=context.tenant,
             roles=[held.role for held in authority.roles],

@@ -29,7 +29,7 @@ class Medication:
         body: OrderRow = row.body
         order = body.order
         return cls(
-            id=strawberry.ID(context.hide("prescription", row.id)),
+            id=strawberry.ID(context.ids.hide("record", row.id)),
             code=Concept.of(order.medication),
             status=order.status,
             authored=Moment.maybe(order.authored),

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
 from domain import audit, care, consent, identity, prescriptions, records, registry, results
 from domain.kernel.readmodel import Select
+from domain.kernel.refusal import NotFound
 from projections import care as care_panels
 from projections import consent as consent_panels
 from projections import prescriptions as prescription_panels
@@ -111,6 +113,8 @@ class Record:
         )
 
 
+NO_CHART = str(UUID(int=0))
+"""What a text stands for that is no id: nobody's chart, refused and on record like any other."""
 AsOf = Annotated[
     datetime | None,
     strawberry.argument(description="The moment that the record is shown as of; now unless given."),
@@ -135,12 +139,15 @@ class RecordQuery:
     )
     async def record_as_of(self, info: Info, chart: ChartId, at: AsOf = None) -> Record | None:
         """The record folded from the log up to a position."""
-        ident = info.context.reveal("chart", chart)
+        ident = info.context.ids.reveal("chart", chart)
         return Record(where=Where(ident, await info.context.position_at(ident, at)))
 
 
 async def _chart(info: Info, chart: strawberry.ID | None) -> str | None:
     if chart is not None:
-        return info.context.reveal("chart", chart)
+        try:
+            return info.context.ids.reveal("chart", chart)
+        except NotFound:
+            return NO_CHART
     authority = await info.context.authority(identity.view_own)
     return min(authority.own_charts, default=None)

@@ -39,7 +39,7 @@ class Condition:
         body: FactRow = row.body
         fact = cast(ConditionFact, body.fact.condition)
         return cls(
-            id=strawberry.ID(context.hide("condition", row.id)),
+            id=strawberry.ID(context.ids.hide("record", row.id)),
             code=Concept.of(fact.concept),
             clinical_status=fact.clinical_status,
             verification_status=fact.verification_status,
@@ -78,7 +78,7 @@ class Allergy:
         body: FactRow = row.body
         fact = cast(AllergyFact, body.fact.allergy)
         return cls(
-            id=strawberry.ID(context.hide("allergy", row.id)),
+            id=strawberry.ID(context.ids.hide("record", row.id)),
             code=Concept.of(fact.concept),
             clinical_status=fact.clinical_status,
             criticality=fact.criticality,
@@ -113,7 +113,7 @@ class Immunization:
         body: FactRow = row.body
         fact = cast(ImmunizationFact, body.fact.immunization)
         return cls(
-            id=strawberry.ID(context.hide("immunization", row.id)),
+            id=strawberry.ID(context.ids.hide("record", row.id)),
             vaccine=Concept.of(fact.vaccine),
             status=fact.status,
             given=Moment.maybe(fact.given),
@@ -157,7 +157,7 @@ class Observation:
         body: FactRow = row.body
         fact = cast(ObservationFact, body.fact.observation)
         return cls(
-            id=strawberry.ID(context.hide("observation", row.id)),
+            id=strawberry.ID(context.ids.hide("record", row.id)),
             code=Concept.of(fact.concept),
             categories=list(fact.categories),
             status=fact.status,

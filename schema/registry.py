@@ -29,7 +29,7 @@ class Patient:
         body: ChartRow = row.body
         known = body.demographics
         return cls(
-            id=strawberry.ID(context.hide("chart", row.chart)),
+            id=strawberry.ID(context.ids.hide("chart", row.chart)),
             name=known.names[0].words if known.names else "",
             birth_date=Moment.maybe(known.birth_date),
             gender=known.gender,

@@ -65,7 +65,7 @@ class LabReport:
         body: ResultRow = row.body
         report = body.report
         return cls(
-            id=strawberry.ID(context.hide("result", row.id)),
+            id=strawberry.ID(context.ids.hide("record", row.id)),
             code=Concept.of(report.concept),
             status=report.status,
             effective=Moment.maybe(report.effective),

@@ -44,7 +44,7 @@ class Desk:
 
     async def visit(self, encounter: Reference | None, chart: str) -> str | None:
         """The encounter's id, where it is known. Raises Unusable for one of another chart."""
-        visit = await self.references.stream(encounter, "Encounter")
+        visit = await self.references.stream(encounter, "Encounter", chart)
         if visit is not None and self.visits.get(visit, chart) != chart:
             raise Unusable("other-patient")
         return visit

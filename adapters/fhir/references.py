@@ -76,8 +76,13 @@ class References:
                 found[entry.index] = entry
         return list(found.values())
 
-    async def stream(self, reference: Reference | None, expected: str) -> str | None:
-        """The stream that a reference of the expected type stands for; None counts as unbound."""
+    async def stream(
+        self, reference: Reference | None, expected: str, chart: str | None = None
+    ) -> str | None:
+        """The stream that a reference of the expected type stands for; None counts as unbound.
+
+        `chart` is given for what is known by its id within a chart.
+        """
         if reference is None:
             return None
         entry = self.entry(reference)
@@ -85,7 +90,7 @@ class References:
             same = entry.resource_type == expected
             stream = self._streams.get(entry.index) if same else None
         else:
-            stream = await self._outside(reference, expected)
+            stream = await self._outside(reference, expected, chart)
         if stream is None:
             self.miss(reference, expected)
         return stream
@@ -100,13 +105,15 @@ class References:
         named = _NAMED.match(reference.reference or "")
         self._unbound[named.group(1) if named else expected] += 1
 
-    async def _outside(self, reference: Reference, expected: str) -> str | None:
+    async def _outside(self, reference: Reference, expected: str, chart: str | None) -> str | None:
         relative = _RELATIVE.fullmatch(reference.reference or "")
         if relative and relative[1] == expected and "/".join(relative.groups()) in self._known:
             return self._known["/".join(relative.groups())]
         reserved = self._reserved(reference, expected)
         if reserved is None:
             return None
+        if chart is not None:
+            reserved = Reserved(reserved.kind, f"{chart}|{reserved.value}")
         if reserved not in self._found:
             self._found[reserved] = await self._intake.find(reserved)
         return self._found[reserved]

@@ -87,9 +87,11 @@ class Address(Wire, frozen=True):
 
 
 class Attachment(Wire, frozen=True):
-    """Content, here only its media type."""
+    """Content: its media type, and its data (base64) or the address where it lies."""
 
     content_type: str | None = None
+    data: str | None = None
+    url: str | None = None
 
 
 class Communication(Wire, frozen=True):

@@ -193,7 +193,7 @@ class Projector:
             quarantined = await known_quarantine(connection, tenant)
             for projection in projections:
                 work = (tenant, projection, quarantined)
-                await self._project(connection, work, events, held[projection.name])
+                await _project(connection, self._keys, work, (events, held[projection.name]))
             reached = events[-1].position
             await connection.execute(ADVANCE, tenant, list(held), reached)
             await connection.execute(
@@ -201,41 +201,6 @@ class Projector:
                 f"{tenant} {reached} {' '.join(held)}",
             )
         return len(events)
-
-    async def _project(
-        self,
-        connection: asyncpg.Connection,
-        work: tuple[str, Projection, set[tuple[str, str]]],
-        events: Sequence[_Incoming],
-        after: int,
-    ) -> None:
-        """One projection's share of a run, as one write; event by event when that is refused."""
-        tenant, projection, quarantined = work
-        batch = Batch(tenant, self._keys, set(quarantined))
-        await batch.take(projection, events, after)
-        try:
-            async with connection.transaction():
-                await batch.write(connection, {})
-        except REFUSED:
-            for event in events:
-                await self._project_one(connection, work, event, after)
-
-    async def _project_one(
-        self,
-        connection: asyncpg.Connection,
-        work: tuple[str, Projection, set[tuple[str, str]]],
-        event: _Incoming,
-        after: int,
-    ) -> None:
-        tenant, projection, quarantined = work
-        batch = Batch(tenant, self._keys, quarantined)
-        await batch.take(projection, [event], after)
-        try:
-            async with connection.transaction():
-                await batch.write(connection, {})
-        except REFUSED as error:
-            batch.refuse(projection, event, type(error).__name__)
-            await batch.write(connection, {})
 
     async def _claim(self, connection: asyncpg.Connection, tenant: str) -> dict[str, int]:
         names = list(self._projections)
@@ -245,6 +210,44 @@ class Projector:
             await connection.execute(OPEN, tenant, names, versions)
             rows = await connection.fetch(CLAIM, tenant, names)
         return {row["projection"]: row["position"] for row in rows}
+
+
+Work = tuple[str, Projection, set[tuple[str, str]]]
+"""Tenant, projection, and the (projection, chart) pairs that are set aside."""
+
+
+async def _project(
+    connection: asyncpg.Connection,
+    keys: KeyTree,
+    work: Work,
+    run: tuple[Sequence[_Incoming], int],
+) -> None:
+    """One projection's share of a run, as one write; event by event when that is refused."""
+    tenant, projection, quarantined = work
+    events, after = run
+    batch = Batch(tenant, keys, set(quarantined))
+    await batch.take(projection, events, after)
+    try:
+        async with connection.transaction():
+            await batch.write(connection, {})
+    except REFUSED:
+        for event in events:
+            await _project_one(connection, keys, work, (event, after))
+
+
+async def _project_one(
+    connection: asyncpg.Connection, keys: KeyTree, work: Work, place: tuple[_Incoming, int]
+) -> None:
+    tenant, projection, quarantined = work
+    event, after = place
+    batch = Batch(tenant, keys, quarantined)
+    await batch.take(projection, [event], after)
+    try:
+        async with connection.transaction():
+            await batch.write(connection, {})
+    except REFUSED as error:
+        batch.refuse(projection, event, type(error).__name__)
+        await batch.write(connection, {})
 
 
 async def _until(wake: asyncio.Event) -> None:

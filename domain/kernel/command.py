@@ -62,8 +62,7 @@ class Stream:
 
     Exactly one of `id` and `reserved` is given. `owner` names whose key seals its events: a chart,
     a person, or None for the organisation; OWN stands for the stream's own id. `any_version` lets
-    others append in between (audit streams, facts filed by an outside authority); such a stream
-    is not loaded and its state is `Filed`.
+    others append in between (audit streams); such a stream is not loaded and its state is `Filed`.
     """
 
     fold: type[State]

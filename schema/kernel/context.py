@@ -25,12 +25,38 @@ class TrailQuery:
     before: int | None
 
 
+class Ids(Protocol):
+    """Opaque ids, cursors and position tokens of one tenant."""
+
+    def hide(self, kind: str, ident: str) -> str:
+        """An opaque id, meaningful in this tenant only."""
+
+    def reveal(self, kind: str, opaque: str) -> str:
+        """What an opaque id stands for. Raises NotFound for one that is not ours."""
+
+    def to_cursor(self, place: str) -> str:
+        """An opaque cursor."""
+
+    def from_cursor(self, cursor: str) -> str:
+        """The place that a cursor stands for. Raises CursorInvalid."""
+
+    def position_token(self, position: int) -> str:
+        """An opaque token of a log position."""
+
+
 class SchemaContext(Protocol):
     """One operation of one caller. Whatever it reads is in the log before the answer leaves."""
 
     @property
     def tenant(self) -> str:
         """The organisation whose log this is."""
+
+    @property
+    def ids(self) -> Ids:
+        """The tenant's opaque ids."""
+
+    def now(self) -> datetime:
+        """The clock."""
 
     @property
     def account(self) -> str:
@@ -59,18 +85,3 @@ class SchemaContext(Protocol):
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command under an idempotency key. Raises its Refusal."""
-
-    def hide(self, kind: str, ident: str) -> str:
-        """An opaque id, meaningful in this tenant only."""
-
-    def reveal(self, kind: str, opaque: str) -> str:
-        """What an opaque id stands for. Raises NotFound for one that is not ours."""
-
-    def to_cursor(self, place: str) -> str:
-        """An opaque cursor."""
-
-    def from_cursor(self, cursor: str) -> str:
-        """The place that a cursor stands for. Raises CursorInvalid."""
-
-    def position_token(self, position: int) -> str:
-        """An opaque token of a log position."""

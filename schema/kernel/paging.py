@@ -106,7 +106,7 @@ async def panel_page(
     page = await context.read(select, where.as_of)
     return connected(
         [node(context, row) for row in page.rows],
-        [context.to_cursor(f"{row.at.isoformat()}|{row.id}") for row in page.rows],
+        [context.ids.to_cursor(f"{row.at.isoformat()}|{row.id}") for row in page.rows],
         more=page.more,
         began_after=after is not None,
     )
@@ -121,7 +121,7 @@ class Where:
 
 
 def _place(context: SchemaContext, cursor: str) -> tuple[datetime, str]:
-    at, _, ident = context.from_cursor(cursor).partition("|")
+    at, _, ident = context.ids.from_cursor(cursor).partition("|")
     try:
         return datetime.fromisoformat(at), str(UUID(ident))
     except ValueError:

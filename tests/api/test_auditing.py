@@ -15,6 +15,7 @@ from domain.kernel.event import Recorded
 from tests.api.world import World, looks, refusals, revealed, shown_ids
 
 pytestmark = pytest.mark.anyio
+RULES = "registry.view records.view prescriptions.view results.view care.view"
 PANELS = """{ patient { id } conditions { edges { node { id } } } allergies { edges { node { id } }
   } medications { edges { node { id } } } immunizations { edges { node { id } } }
   labReports(first: 7) { edges { node { id } } } observations { edges { node { id } } }
@@ -31,11 +32,11 @@ NAMES = (
 @pytest.mark.parametrize(
     ("person", "patient", "document", "purpose", "basis", "rule"),
     [
-        ("rosa", "rosa", RECORD, "PATRQT", "own-record", "registry.view"),
-        ("mei", "jun", RECORD, "PATRQT", "proxy-grant", "registry.view"),
-        ("adeyemi", "rosa", RECORD, "TREAT", "care-relationship", "registry.view"),
+        ("rosa", "rosa", RECORD, "PATRQT", "own-record", RULES),
+        ("mei", "jun", RECORD, "PATRQT", "proxy-grant", RULES),
+        ("adeyemi", "rosa", RECORD, "TREAT", "care-relationship", RULES),
         ("priya", "rosa", AS_OF, "HCOMPL", "role", "audit.view-past"),
-        ("lindgren", "liam", RECORD, "TREAT", "care-relationship", "registry.view"),
+        ("lindgren", "liam", RECORD, "TREAT", "care-relationship", RULES),
     ],
 )
 async def test_one_look_names_exactly_the_records_of_the_answer(

@@ -51,7 +51,7 @@ def test_an_encounter_happened_when_it_began() -> None:
 
 def test_an_encounter_is_found_by_its_id_at_the_source_and_belongs_to_the_chart() -> None:
     [stream] = reporting(PLANNED).streams
-    assert (stream.reserved, stream.chart) == (Reserved(ENCOUNTER, "enc-1"), "c")
+    assert (stream.reserved, stream.chart) == (Reserved(ENCOUNTER, "c|enc-1"), "c")
     assert reporting(PLANNED).subject(Encounter.initial("e")) == Subject(chart="c")
 
 

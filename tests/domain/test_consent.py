@@ -102,7 +102,11 @@ def test_both_wishes_meet_on_the_stream_of_chart_and_grantee_and_ask_about_the_c
     for wish in (granting("records"), WITHDRAW):
         [stream] = wish.streams
         assert (stream.reserved, stream.chart) == (Reserved("consent.grant", "c|bob"), "c")
-        assert wish.subject(Grant.initial("g")) == Subject(chart="c")
+    assert granting("records").subject(Grant.initial("g")) == Subject(chart="c")
+
+
+def test_a_withdrawal_asks_about_the_chart_and_the_grantee_who_may_end_it_too() -> None:
+    assert WITHDRAW.subject(Grant.initial("g")) == Subject(chart="c", person="bob")
 
 
 def test_the_version_that_the_client_saw_is_the_expected_one() -> None:

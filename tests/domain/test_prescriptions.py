@@ -51,6 +51,6 @@ def test_an_erased_report_does_not_change_what_was_reported() -> None:
 
 def test_a_prescription_is_found_by_its_id_at_the_source_and_is_about_its_chart() -> None:
     [stream] = reporting(ORDER).streams
-    assert (stream.reserved, stream.chart) == (Reserved(RX, "rx-1"), "c")
+    assert (stream.reserved, stream.chart) == (Reserved(RX, "c|rx-1"), "c")
     assert reporting(ORDER).subject(Prescription.initial("x")) == Subject(chart="c")
     assert reporting(ORDER).occurred == Moment("2026-01-02")

@@ -51,7 +51,7 @@ def test_an_erased_fact_is_filed_anew() -> None:
 
 def test_a_fact_is_found_by_its_id_at_the_source_in_its_chart() -> None:
     (item,) = filing().streams
-    assert (item.reserved, item.chart, item.any_version) == (Reserved(ITEM, "cond-1"), "c", False)
+    assert (item.reserved, item.chart, item.any_version) == (Reserved(ITEM, "c|cond-1"), "c", False)
 
 
 def test_a_fact_is_about_its_chart_and_happened_when_the_source_says() -> None:

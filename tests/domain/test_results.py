@@ -65,7 +65,7 @@ def test_an_erased_report_does_not_change_what_was_received() -> None:
 
 def test_a_result_is_found_by_its_id_at_the_source_and_is_about_its_chart() -> None:
     [stream] = receiving(PANEL).streams
-    assert (stream.reserved, stream.chart) == (Reserved(RESULT, "rep-1"), "c")
+    assert (stream.reserved, stream.chart) == (Reserved(RESULT, "c|rep-1"), "c")
     assert receiving(PANEL).subject(Result.initial("r")) == Subject(chart="c")
     assert receiving(PANEL).occurred == Moment("2026-03-01T08:00:00.000Z")
 

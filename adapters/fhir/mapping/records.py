@@ -3,6 +3,8 @@
 Each function gives the domain fact and when it happened; encounters are bound by the caller.
 """
 
+from hashlib import sha256
+
 from adapters.fhir import resources
 from adapters.fhir.mapping.observed import effective, ranges, value
 from adapters.fhir.mapping.values import (
@@ -109,8 +111,13 @@ def note(given: resources.DiagnosticReport, encounter: str | None) -> Filed:
         period=covered,
         issued=issued,
         media_types=tuple(one for one in media if one),
+        digests=tuple(_digest(form) for form in given.presented_form),
     )
     return Fact(encounter=encounter, note=fact), (covered and covered.start) or issued
+
+
+def _digest(form: resources.Attachment) -> str:
+    return sha256((form.data or form.url or "").encode()).hexdigest()
 
 
 def _component(given: resources.Valued) -> Component:

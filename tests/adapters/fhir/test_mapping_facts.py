@@ -1,6 +1,7 @@
 """Clinical resources as filed facts and results: written forms survive."""
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -232,6 +233,7 @@ def test_a_note_is_filed_without_its_words() -> None:
                 period=Period(Moment("2010-04-29")),
                 issued=Moment("2010-05-01T00:00:00.000Z"),
                 media_types=("text/plain",),
+                digests=tuple(sha256(data).hexdigest() for data in (b"c2VjcmV0", b"eA==")),
             )
         ),
         Moment("2010-04-29"),

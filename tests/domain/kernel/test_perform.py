@@ -358,7 +358,7 @@ async def test_a_fact_is_filed_once_and_corrected_by_other_content(log: MemoryLo
     assert [(e.header.chart, e.header.key) for e in log.events] == [("c", "c")] * 2
     expected = [wish.expected for wish in log.wishes]
     assert expected == [(Expected(stream=FIRST, version=version),) for version in (0, 1, 1)]
-    item = Reserved("records.item", "1")
+    item = Reserved("records.item", "c|1")
     assert [wish.reservations for wish in log.wishes] == [((item, FIRST),), (), ()]
 
 

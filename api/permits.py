@@ -1,0 +1,61 @@
+"""The rules as one operation asks them: permissions are read once, refusals are put on record."""
+
+from collections.abc import Sequence
+
+from adapters.postgres.progress import PositionTimeout as NotReached
+from api.graphql import AuditUnavailable
+from api.house import House
+from api.looks import Looks
+from domain.kernel.context import Actor, Authority, Subject
+from domain.kernel.refusal import NotFound
+from domain.kernel.rule import Asking, Permit, Rule
+
+
+class Permits:
+    """The permits of one actor. Every method raises NotFound where the rule refuses."""
+
+    def __init__(self, house: House, actor: Actor, looks: Looks) -> None:
+        self._house = house
+        self._actor = actor
+        self._looks = looks
+        self._known: dict[str | None, tuple[Authority, frozenset[str]]] = {}
+
+    async def own(self, rule: Rule) -> Authority:
+        """The actor's own permissions."""
+        authority, _ = await self._authority(None)
+        self._ask(rule, Subject(person=authority.person), authority)
+        return authority
+
+    async def of_chart(self, rule: Rule, chart: str) -> tuple[Permit, frozenset[str]]:
+        """The permit about a chart, and the projections that are set aside for it."""
+        authority, set_aside = await self._authority(chart)
+        return self._ask(rule, Subject(chart=chart), authority), set_aside
+
+    async def of_charts(self, rule: Rule, charts: Sequence[str]) -> dict[str, Permit]:
+        """The permit about each of several charts."""
+        authority, _ = await self._authority(None)
+        return {chart: self._ask(rule, Subject(chart=chart), authority) for chart in charts}
+
+    async def of_organization(self, rule: Rule, chart: str | None) -> Permit:
+        """The permit of somebody who acts for the organisation, whatever the chart."""
+        authority, _ = await self._authority(None)
+        return self._ask(rule, Subject(chart=chart), authority)
+
+    def _ask(self, rule: Rule, subject: Subject, authority: Authority) -> Permit:
+        now = self._house.log.now()
+        asking = Asking(actor=self._actor, subject=subject, authority=authority, now=now)
+        permit = rule.permit(asking)
+        if permit is None:
+            self._looks.refused(subject.chart, rule.name)
+            raise NotFound()
+        return permit
+
+    async def _authority(self, chart: str | None) -> tuple[Authority, frozenset[str]]:
+        if chart not in self._known:
+            try:
+                self._known[chart] = await self._house.authorities.read_with_quarantine(
+                    self._actor, Subject(chart=chart)
+                )
+            except NotReached as error:
+                raise AuditUnavailable() from error
+        return self._known[chart]
