@@ -162,6 +162,18 @@ async def test_a_wish_that_is_true_already_has_no_position(own_world: World) -> 
     assert (result["__typename"], result["position"]) == ("ProxyAccessChanged", None)
 
 
+async def test_a_grantee_may_end_their_own_grant_and_nobody_elses(own_world: World) -> None:
+    await grant(own_world, "rosa", scopes=["MESSAGING"])
+    omar = (await own_world.data("omar", "{ me { person } }"))["me"]["person"]
+    await grant(own_world, "rosa", grantee=omar, scopes=["RECORDS"], idempotencyKey="omar")
+    others = await withdraw(own_world, "omar")
+    assert others["__typename"] == "NotFoundProblem"
+    assert len(await proxies(own_world)) == 2
+    own = await withdraw(own_world, "walter")
+    assert own["__typename"] == "ProxyAccessChanged"
+    assert [one["grantee"] for one in await proxies(own_world, own["position"])] == [omar]
+
+
 @pytest.mark.parametrize("person", ["omar", "sam", "priya", "adeyemi"])
 async def test_a_stranger_finds_nothing_and_is_on_record_once(
     own_world: World, person: str
