@@ -24,6 +24,7 @@ from projections.catalogue import PERMISSIONS, PROJECTIONS
 
 MAX_SKEW_SECONDS = 2.0
 POOL_SIZE = 12
+ROUND_SECONDS = 10.0
 
 
 class ClockSkew(Exception):
@@ -101,11 +102,16 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
         try:
             yield projector
         finally:
+            projector.stop()
             await _ended(task)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel until it has ended: a library below may lose a cancellation."""
+    """Let the round under way finish, then cancel until it has ended.
+
+    A cancelled connect leaves its socket behind, and a library may lose a cancellation.
+    """
+    await asyncio.wait({task}, timeout=ROUND_SECONDS)
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=1.0)

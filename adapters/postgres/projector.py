@@ -128,24 +128,30 @@ class Projector:
         self._projections = {projection.name: projection for projection in projections}
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
+        self._stopping = False
 
     async def run(self, tenants: Sequence[str], connect: Connect) -> None:
-        """Tail the log until cancelled; `connect` makes the connection that hears of it."""
+        """Tail the log until stopped; `connect` makes the connection that hears of it."""
         listener: asyncpg.Connection | None = None
         self._dirty.update(tenants)
         try:
-            while True:
+            while not self._stopping:
                 self._wake.clear()
                 if listener is None or listener.is_closed():
                     listener = await self._listener(connect)
                 dirty, self._dirty = self._dirty or set(tenants), set()
                 for tenant in sorted(dirty):
                     await self._advance_or_wait(tenant)
-                if not self._dirty:
+                if not self._dirty and not self._stopping:
                     await _until(self._wake)
         finally:
             if listener is not None:
                 await listener.close()
+
+    def stop(self) -> None:
+        """Let `run` end after the round that is under way."""
+        self._stopping = True
+        self._wake.set()
 
     async def _listener(self, connect: Connect) -> asyncpg.Connection | None:
         """A listening connection, or None while the database cannot be reached: then it polls."""
