@@ -25,6 +25,7 @@ from projections.catalogue import PERMISSIONS, PROJECTIONS
 MAX_SKEW_SECONDS = 2.0
 POOL_SIZE = 12
 ROUND_SECONDS = 10.0
+ROOT = "root.key"
 
 
 class ClockSkew(Exception):
@@ -50,8 +51,9 @@ class House:
         return await perform(request, self.log, audit.refused)
 
     async def tenants(self) -> list[str]:
-        """The tenants whose logs are open."""
-        return await tenants(self.settings)
+        """The tenants whose logs are open or hold events."""
+        rows = await self.api.fetch("SELECT log_tenants() AS tenant")
+        return [row["tenant"] for row in rows]
 
 
 @asynccontextmanager
@@ -59,7 +61,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     """Pools, keys and log; closes them in order. Raises ClockSkew."""
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = SqliteKeyStore(settings.keys / "keys.sqlite3")
-    keys = KeyTree(RootKey.load_or_create(settings.keys / "root.key"), store)
+    keys = KeyTree(_root(settings), store)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         api = await stack.enter_async_context(_pool(settings.role_dsn("api"), POOL_SIZE))
@@ -121,14 +123,20 @@ def _silent(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 
-async def tenants(settings: Settings) -> list[str]:
-    """The tenants whose logs are open, read with the owner's DSN."""
-    connection = await asyncpg.connect(settings.dsn)
-    try:
-        rows = await connection.fetch("SELECT tenant FROM log_head ORDER BY tenant")
-    finally:
-        await connection.close()
-    return [row["tenant"] for row in rows]
+def _root(settings: Settings) -> RootKey:
+    """The root key; only the demo makes its own.
+
+    Anywhere else a missing file is a volume that is not mounted, and a new root in its place would
+    seal what nobody finds again: `create_root` makes it once, when the database is new.
+    """
+    path = settings.keys / ROOT
+    return RootKey.load_or_create(path) if settings.profile == "demo" else RootKey.load(path)
+
+
+def create_root(settings: Settings) -> None:
+    """Make the root key of a new house; nothing happens where there is one."""
+    settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    RootKey.load_or_create(settings.keys / ROOT)
 
 
 def _pool(dsn: str, size: int) -> asyncpg.Pool:

@@ -1,7 +1,7 @@
 """Where a process finds its database, keys and objects. Given DSNs always win over embedded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,15 +14,24 @@ class SettingMissing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What `open_house` needs; `dsn` is the owner's, the roles sign in with their own."""
+    """What `open_house` needs; `dsn` is the owner's, the roles sign in with their own.
+
+    `roles` holds the DSNs that were given per role, by role name.
+    """
 
     dsn: str
     keys: Path
     objects: Path
     profile: str = "production"
+    roles: Mapping[str, str] = field(default_factory=dict)
 
     def role_dsn(self, role: str) -> str:
-        """The DSN of an application role: the owner's with another user."""
+        """The DSN of an application role: the given one, else the owner's with the role's user.
+
+        The owner's password is not the role's and is left out.
+        """
+        if role in self.roles:
+            return self.roles[role]
         parts = urlsplit(self.dsn)
         host = parts.netloc.rpartition("@")[2]
         user = f"anamnesis_{role}"
@@ -35,7 +44,8 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE.
+        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE, and per role
+        ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR.
 
         Raises SettingMissing with the name of what is absent.
         """
@@ -47,4 +57,9 @@ class Settings:
             keys=Path(environment["ANAMNESIS_KEYS"]),
             objects=Path(environment["ANAMNESIS_OBJECTS"]),
             profile=environment.get("ANAMNESIS_PROFILE", "production"),
+            roles={
+                role: environment[f"ANAMNESIS_DSN_{role.upper()}"]
+                for role in ROLES
+                if environment.get(f"ANAMNESIS_DSN_{role.upper()}")
+            },
         )

@@ -90,13 +90,14 @@ class RecordReplay(Command[Filed], name="audit.record-replay", rule=replay):
     trail: str
     selection: str
     count: int
+    chart: str | None = None
     first: int | None = None
     last: int | None = None
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The operator's trail of today."""
-        return (Stream(fold=Filed, id=self.trail, any_version=True),)
+        """The operator's trail of today; a replay of one chart stands in that chart's trail too."""
+        return (Stream(fold=Filed, id=self.trail, chart=self.chart, any_version=True),)
 
     def decide(self, _state: Filed, _now: datetime) -> Iterator[Event]:
         """Always an event: each replay counts."""

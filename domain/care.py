@@ -32,7 +32,18 @@ class Visit:
 
 
 class EncounterReported(Event, name="care.encounter-reported", version=1):
-    """The authority reported an encounter, or reported it again with other facts."""
+    """The authority reported an encounter."""
+
+    encounter: str
+    visit: Visit
+    source: Source | None = None
+
+
+class EncounterCorrected(Event, name="care.encounter-corrected", version=1, withdraws_access=True):
+    """The authority reported the encounter again with other facts, which replace the earlier ones.
+
+    It may take a treating relationship away: another practitioner, an end, entered in error.
+    """
 
     encounter: str
     visit: Visit
@@ -51,6 +62,9 @@ class CareTeamLeft(Event, name="care.care-team-left", version=1, withdraws_acces
 
     practitioner: str
 
+
+# FHIR encounter-status values in which somebody treats or has treated the patient.
+TREATING = frozenset({"arrived", "triaged", "in-progress", "onleave", "finished"})
 
 view = may("care.view", oneself, proxy("records"), treating)
 report = may("care.report", operator, system)
@@ -71,7 +85,9 @@ class Encounter:
 
     def evolve(self, event: Event | Erased | Unknown) -> "Encounter":
         """The encounter after an event."""
-        return replace(self, reported=event.visit) if isinstance(event, EncounterReported) else self
+        if not isinstance(event, EncounterReported | EncounterCorrected):
+            return self
+        return replace(self, reported=event.visit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +137,10 @@ class ReportEncounter(Command[Encounter], name="care.report-encounter", rule=rep
 
     def decide(self, state: Encounter, _now: datetime) -> Iterator[Event]:
         """An event when something differs from the last report."""
-        if state.reported != self.visit:
-            yield EncounterReported(encounter=state.id, visit=self.visit, source=self.source)
+        if state.reported == self.visit:
+            return
+        kind = EncounterReported if state.reported is None else EncounterCorrected
+        yield kind(encounter=state.id, visit=self.visit, source=self.source)
 
 
 class JoinCareTeam(Command[Membership], name="care.join-care-team", rule=assign):

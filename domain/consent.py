@@ -6,7 +6,7 @@ can rely on the version of exactly one grant.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.kernel.command import Command, Reserved, Stream
 from domain.kernel.context import Subject
@@ -53,6 +53,13 @@ class GrantEndsInThePast(Refusal):
     until: datetime
 
 
+class GrantTooLong(Refusal):
+    """A grant ends within a hundred years. Choose an earlier day, or no end."""
+
+    until: datetime
+
+
+LONGEST = timedelta(days=36_525)
 grant = may("consent.grant", oneself, operator)
 withdraw = may("consent.withdraw", oneself, operator)
 view = may("consent.view", oneself, proxy("records"))
@@ -113,6 +120,8 @@ class GrantProxyAccess(Command[Grant], name="consent.grant-proxy-access", rule=g
             raise UnknownProxyKind(kind=self.kind)
         if self.until is not None and self.until <= now:
             raise GrantEndsInThePast(until=self.until)
+        if self.until is not None and self.until - now > LONGEST:
+            raise GrantTooLong(until=self.until)
         granted = ProxyAccessGranted(
             grantee=self.grantee,
             kind=self.kind,

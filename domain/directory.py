@@ -76,6 +76,10 @@ class UnknownRole(Refusal):
     role: str
 
 
+class NotListed(Refusal):
+    """Nobody of this id is in the directory. List them first."""
+
+
 view = may("directory.view", anyone)
 report = may("directory.report", operator, system)
 appoint = may("directory.appoint", role("administrator"), operator)
@@ -156,9 +160,11 @@ class GiveRole(Command[Listing], name="directory.give-role", rule=appoint):
         return (Stream(fold=Listing, id=self.practitioner),)
 
     def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
-        """Refused for a role that the directory does not know."""
+        """Refused for a role or a practitioner that the directory does not know."""
         if self.role not in ROLES:
             raise UnknownRole(role=self.role)
+        if not isinstance(state.listed, Practitioner):
+            raise NotListed()
         if self.role not in state.roles:
             yield RoleGiven(role=self.role)
 

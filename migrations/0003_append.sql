@@ -260,3 +260,20 @@ $$;
 ALTER FUNCTION log_recall OWNER TO anamnesis_log_writer;
 REVOKE ALL ON FUNCTION log_recall FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION log_recall TO anamnesis_api, anamnesis_worker, anamnesis_auditor;
+
+-- log_tenants: the tenants whose logs are open, or hold events although their head is gone.
+CREATE FUNCTION log_tenants() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  WITH RECURSIVE holding AS (
+    (SELECT e.tenant FROM event e ORDER BY e.tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.tenant FROM event e WHERE e.tenant > h.tenant ORDER BY e.tenant LIMIT 1)
+    FROM holding h WHERE h.tenant IS NOT NULL
+  )
+  SELECT h.tenant FROM log_head h UNION SELECT tenant FROM holding WHERE tenant IS NOT NULL
+  ORDER BY 1
+$$;
+ALTER FUNCTION log_tenants OWNER TO anamnesis_log_writer;
+REVOKE ALL ON FUNCTION log_tenants FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION log_tenants TO anamnesis_api, anamnesis_projector, anamnesis_worker,
+  anamnesis_auditor;

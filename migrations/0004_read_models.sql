@@ -3,6 +3,15 @@
 -- named in this transaction. Settings are transaction-local: anamnesis.tenant, anamnesis.account.
 SET LOCAL ROLE anamnesis_projector;
 
+-- Whether a read model is set aside for a chart: what it says of the chart may be out of date, so
+-- it opens nothing.
+CREATE FUNCTION model.set_aside(here text, projection text, about uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+  SELECT EXISTS (SELECT 1 FROM dead_letter q
+    WHERE q.tenant = here AND q.consumer = projection AND q.chart = about)
+$$;
+REVOKE ALL ON FUNCTION model.set_aside FROM PUBLIC;
+
 -- The charts open to the account of this transaction, for proxies within a scope. Late-bound on purpose: a rebuild swaps the
 -- tables below it. Definer rights: the caller may read the answer, not the tables.
 CREATE FUNCTION model.open_charts(scope text) RETURNS SETOF uuid
@@ -15,13 +24,13 @@ BEGIN
   SELECT a.person, a.practitioner INTO holder FROM identity_account a
   WHERE a.tenant = here AND a.account = who;
   RETURN QUERY SELECT l.chart FROM registry_link l
-  WHERE l.tenant = here AND l.person = holder.person;
+  WHERE l.tenant = here AND l.person = holder.person AND NOT set_aside(here, 'registry', l.chart);
   RETURN QUERY SELECT g.chart FROM consent_grant g
   WHERE g.tenant = here AND g.grantee = holder.person AND scope = ANY (g.scopes)
-    AND (g.until IS NULL OR g.until > now());
+    AND (g.until IS NULL OR g.until > now()) AND NOT set_aside(here, 'consent', g.chart);
   RETURN QUERY SELECT r.chart FROM care_relation r
   WHERE r.tenant = here AND r.practitioner = holder.practitioner AND r.since <= now()
-    AND (r.until IS NULL OR r.until > now()) AND EXISTS (
+    AND (r.until IS NULL OR r.until > now()) AND NOT set_aside(here, 'care', r.chart) AND EXISTS (
       SELECT 1 FROM directory_role d WHERE d.tenant = here
         AND d.practitioner = holder.practitioner AND d.role = 'clinician');
 END
@@ -118,11 +127,17 @@ SELECT model.guard(name, NULL) FROM unnest(ARRAY[
 -- how far the permission read models are (position), how far they must be (needed), the log's
 -- head, and the projections that are quarantined for the chart.
 CREATE FUNCTION model.authority(here text, who uuid, about uuid) RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = model, public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = model, public, pg_temp AS $$
 DECLARE
   holder record;
+  progress record;
 BEGIN
   PERFORM set_config('anamnesis.tenant', here, true);
+  -- First how far the read models are: what is read after it is at least as new.
+  SELECT h.access_position AS needed, (SELECT coalesce(min(c.position), 0) FROM checkpoint c
+    WHERE c.tenant = here
+      AND c.projection IN ('registry', 'directory', 'identity', 'consent', 'care')) AS reached
+  INTO progress FROM log_head h WHERE h.tenant = here;
   SELECT a.person, a.practitioner, a.version INTO holder FROM identity_account a
   WHERE a.tenant = here AND a.account = who;
   RETURN json_build_object(
@@ -130,29 +145,28 @@ BEGIN
     'practitioner', holder.practitioner,
     'version', coalesce(holder.version, 0),
     'own', (SELECT coalesce(json_agg(l.chart), '[]') FROM registry_link l
-      WHERE l.tenant = here AND l.person = holder.person),
+      WHERE l.tenant = here AND l.person = holder.person
+        AND NOT set_aside(here, 'registry', l.chart)),
     'grants', (SELECT coalesce(json_agg(json_build_object('chart', g.chart, 'scopes', g.scopes,
         'stream', g.stream, 'version', g.version, 'until', g.until)), '[]')
       FROM consent_grant g WHERE g.tenant = here AND g.grantee = holder.person
-        AND (about IS NULL OR g.chart = about)),
+        AND (about IS NULL OR g.chart = about) AND NOT set_aside(here, 'consent', g.chart)),
     'relations', (SELECT coalesce(json_agg(json_build_object('chart', r.chart,
         'reference', r.reference, 'since', r.since, 'until', r.until)), '[]')
       FROM care_relation r WHERE r.tenant = here AND r.practitioner = holder.practitioner
-        AND (about IS NULL OR r.chart = about)),
+        AND (about IS NULL OR r.chart = about) AND NOT set_aside(here, 'care', r.chart)),
     'roles', (SELECT coalesce(json_agg(json_build_object('role', d.role, 'stream', d.practitioner,
         'version', s.version)), '[]')
       FROM directory_role d JOIN directory_stream s
         ON s.tenant = d.tenant AND s.id = d.practitioner
       WHERE d.tenant = here AND d.practitioner = holder.practitioner),
-    'position', (SELECT coalesce(min(c.position), 0) FROM checkpoint c WHERE c.tenant = here
-      AND c.projection IN ('registry', 'directory', 'identity', 'consent', 'care')),
-    'needed', (SELECT h.access_position FROM log_head h WHERE h.tenant = here),
+    'position', coalesce(progress.reached, 0),
+    'needed', progress.needed,
     'quarantined', (SELECT coalesce(json_agg(DISTINCT q.consumer), '[]') FROM dead_letter q
       WHERE q.tenant = here AND q.chart = about)
   )::text;
 END
 $$;
-ALTER FUNCTION model.authority VOLATILE;
 REVOKE ALL ON FUNCTION model.authority FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION model.authority TO anamnesis_api, anamnesis_worker, anamnesis_auditor;
 

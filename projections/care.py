@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain import care
-from domain.care import CareTeamJoined, CareTeamLeft, EncounterReported, Visit
+from domain.care import (
+    TREATING,
+    CareTeamJoined,
+    CareTeamLeft,
+    EncounterCorrected,
+    EncounterReported,
+    Visit,
+)
 from domain.kernel.event import Erased, Recorded
 from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table, Write
 from domain.kernel.values import Moment, Source
@@ -38,7 +45,7 @@ def project(recorded: Recorded) -> Iterator[Write]:
     event, stream = recorded.event, recorded.header.stream
     chart = recorded.header.chart
     match event:
-        case EncounterReported():
+        case EncounterReported() | EncounterCorrected():
             yield from _visit(recorded, event)
         case CareTeamJoined():
             since = recorded.committed_at
@@ -50,13 +57,15 @@ def project(recorded: Recorded) -> Iterator[Write]:
             yield Drop(RELATION, {"chart": chart, "reference": stream})
 
 
-def _visit(recorded: Recorded, event: EncounterReported) -> Iterator[Write]:
+def _visit(recorded: Recorded, event: EncounterReported | EncounterCorrected) -> Iterator[Write]:
     visit = event.visit
     start = None if visit.period is None else visit.period.start
     row = VisitRow(visit=visit, received=recorded.committed_at, source=event.source)
     yield document(ENCOUNTER, recorded, event.encounter, row, at=start, state=visit.status)
     if recorded.version > 1:
         yield Drop(RELATION, {"chart": recorded.header.chart, "reference": event.encounter})
+    if visit.status not in TREATING:
+        return
     for practitioner in visit.practitioners:
         since = _instant(start) or recorded.committed_at
         ended = _instant(None if visit.period is None else visit.period.end)
@@ -65,10 +74,12 @@ def _visit(recorded: Recorded, event: EncounterReported) -> Iterator[Write]:
 
 
 def _instant(moment: Moment | None) -> datetime | None:
+    """The instant, or None: systems write the years 1 and 9999 where they know none."""
     try:
-        return None if moment is None else moment.instant
+        instant = None if moment is None else moment.instant
     except ValueError:
         return None
+    return instant if instant is not None and 1900 <= instant.year < 2200 else None
 
 
 def _relation(
@@ -88,7 +99,7 @@ PROJECTION = Projection(
     "care",
     VERSION,
     (ENCOUNTER, RELATION),
-    (EncounterReported, CareTeamJoined, CareTeamLeft),
+    (EncounterReported, EncounterCorrected, CareTeamJoined, CareTeamLeft),
     project,
 )
 visits = Panel("care.visits", care.view, ENCOUNTER, "care")

@@ -5,7 +5,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from adapters.postgres.progress import Progress
+from adapters.postgres.progress import PositionTimeout, Progress
 from domain.kernel.context import Actor, Authority, CareRelation, Grant, RoleHeld, Subject
 
 QUERY = "SELECT model.authority($1, $2::uuid, $3::uuid)"
@@ -74,6 +74,8 @@ class AuthorityReader:
         if answer.position < needed:
             await self._progress.reach_permissions(actor.tenant, needed)
             answer = await self._ask(actor, subject)
+        if answer.position < needed:
+            raise PositionTimeout
         return _authority(actor, answer), frozenset(answer.quarantined)
 
     async def _ask(self, actor: Actor, subject: Subject) -> _Answer:

@@ -12,8 +12,6 @@ from domain.kernel.readmodel import Page, Row, Select, Table
 FIRST_ROWS = """SELECT DISTINCT ON (chart) id, chart, at, state, kind, "position", key, body
   FROM model.{table} WHERE tenant = current_setting('anamnesis.tenant')
     AND chart = ANY($1::uuid[]) ORDER BY chart, at DESC, id DESC"""
-DOCUMENT = """SELECT key, body FROM model.{table}
-  WHERE tenant = current_setting('anamnesis.tenant') AND {key} = $1::uuid"""
 
 
 class ReadTransaction:

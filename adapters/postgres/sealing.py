@@ -14,16 +14,14 @@ from adapters.postgres.writer import SealedCommand, SealedEvent
 from domain.kernel.command import Reserved
 from domain.kernel.event import Event, Header
 from domain.kernel.log import Append, Draft, Outcome
+from domain.kernel.refusal import EventTooLarge
 
 MAX_SEALED = 65_536
+"""Bytes of a sealed body; larger content belongs into the object store."""
 SALT_BYTES = 16
 ID_BYTES = 16
 COMMAND_ID_BYTES = 16
 KEY_ID_CHARACTERS = 36
-
-
-class EventTooLarge(ValueError):
-    """A sealed event is at most 64 KiB; put larger content into the object store."""
 
 
 class Sealer:
@@ -88,7 +86,7 @@ class Sealer:
         )
         body = key.seal(codec.encode_body(draft.event), header)
         if len(body) > MAX_SEALED:
-            raise EventTooLarge(kind.type_name)
+            raise EventTooLarge()
         salt = random[ID_BYTES:]
         return SealedEvent(draft.stream, kind.type_name, key.id, header, context, salt, body)
 

@@ -31,6 +31,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from api.nesting import nested_too_deep
+
 LONGEST_TOKEN_BYTES = 8 * 1024
 LONGEST_LIFE_S = 600
 LEEWAY_S = 30
@@ -195,7 +197,7 @@ def _object(segment: str) -> dict[str, object]:
         )
     except (ValueError, binascii.Error, RecursionError):
         raise TokenRejected("content_malformed") from None
-    if not canonical or not isinstance(value, dict):
+    if not canonical or not isinstance(value, dict) or nested_too_deep(value):
         raise TokenRejected("content_malformed")
     return value
 

@@ -20,13 +20,17 @@ from api.house import House, open_house
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per tenant on stdout.")
 @placed
 def verify(tenant: str | None, as_json: bool, folder: Path) -> None:
-    """Check the whole log; exit 1 and name the first wrong position when something is wrong."""
+    """Check the whole log; exit 1 and name the first wrong position when something is wrong.
+
+    No log at all is wrong, too.
+    """
 
     async def run() -> bool:
         with settings_at(folder) as settings:
             async with open_house(settings) as house:
                 chosen = [tenant] if tenant else await house.tenants()
-                return all([await _one(house, name, as_json) for name in chosen])
+                checked = [await _one(house, name, as_json) for name in chosen]
+                return bool(checked) and all(checked)
 
     raise SystemExit(0 if asyncio.run(run()) else 1)
 

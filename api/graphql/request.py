@@ -18,6 +18,7 @@ import msgspec
 from starlette.types import Receive, Scope
 
 from api.graphql.registry import Limits
+from api.nesting import nested_too_deep
 
 Headers: TypeAlias = dict[str, str]
 
@@ -220,6 +221,8 @@ def _decode_object(body: bytes) -> dict[str, object]:
         raise RequestRefused(400, "BATCH_REFUSED", "Send one operation per request.")
     if not isinstance(value, dict):
         raise _malformed("The request must be a JSON object.")
+    if nested_too_deep(value):
+        raise _malformed("The request is nested too deeply.")
     try:
         json.loads(body, object_pairs_hook=_distinct)
     except (ValueError, RecursionError):

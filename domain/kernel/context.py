@@ -109,6 +109,7 @@ class Context:
     """The accountability part of an event, stored as its RFC 8785 bytes beside a salt.
 
     `rule` names what permitted; a look over several panels has several names with spaces.
+    `on_behalf_of` is the chart of the patient for whom a proxy acted.
     Times are RFC 3339; `occurred` keeps the precision in which the source stated it.
     """
 

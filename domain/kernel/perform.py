@@ -81,8 +81,10 @@ async def perform(request: Request, log: Log, denial: Denial) -> Receipt:
                 if decided.refusal is not None:
                     raise decided.refusal
                 return Receipt(tenant=actor.tenant, first=first, last=last, streams=ids)
-            case Known(outcome, same_request):
-                return _again(actor.tenant, outcome, same_request, ids)
+            case Known():
+                # Another call with this key won meanwhile. Its streams, where it reserved values,
+                # have other ids than those that this attempt would have used: look again.
+                continue
             case Conflict(cause):
                 if cause == "relied":
                     await log.settle(actor.tenant)
@@ -131,7 +133,7 @@ async def _decided(
     permit = command.rule.permit(asking)
     if permit is None:
         return _denied(request, denial, subject.chart, now)
-    context = stamp(request, permit, now)
+    context = stamp(request, permit, now, subject.chart)
     try:
         _check_version(command, loaded[0])
         drafts = _placed(command, streams, loaded, state, now)
@@ -190,7 +192,7 @@ def _placed(
     return tuple(drafts)
 
 
-def stamp(request: Request, permit: Permit, now: datetime) -> Context:
+def stamp(request: Request, permit: Permit, now: datetime, chart: str | None = None) -> Context:
     """Who, for whom, why allowed, when: the context of every event of this request."""
     actor, command = request.actor, request.command
     received = Moment(now.isoformat())
@@ -203,6 +205,7 @@ def stamp(request: Request, permit: Permit, now: datetime) -> Context:
         basis_reference=permit.basis.reference,
         rule=command.rule.name,
         policy=POLICY_VERSION,
+        on_behalf_of=chart if permit.basis.kind == "proxy-grant" else None,
         client=actor.client,
         session=actor.session,
         reason=actor.reason,

@@ -70,6 +70,10 @@ class KeyReused(Refusal):
     """This idempotency key was already used for a different request. Use a new key."""
 
 
+class EventTooLarge(Refusal):
+    """This is too large to be written down as one fact. Send large content as a document."""
+
+
 class Unavailable(Refusal, retryable=True):
     """This part cannot be shown at the moment. Please try again later."""
 

@@ -7,6 +7,7 @@ A stored event is never rewritten, so whatever was released must load for ever. 
 
 import json
 import os
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ HOW = (
 Entry = dict[str, Any]
 
 
+def _cleaned(schema: Any) -> Any:
+    """The schema as plain JSON; docstrings without the indentation that Python 3.13 strips."""
+    if isinstance(schema, dict):
+        return {
+            str(name): cleandoc(part)
+            if name == "description" and isinstance(part, str)
+            else _cleaned(part)
+            for name, part in schema.items()
+        }
+    return [_cleaned(part) for part in schema] if isinstance(schema, list | tuple) else schema
+
+
 def approved() -> dict[str, Entry]:
     """What was approved, by event name."""
     return json.loads(APPROVED.read_text(encoding="utf-8")) if APPROVED.exists() else {}
@@ -37,7 +50,7 @@ def declared(kind: type[Event]) -> Entry:
         "key_class": kind.key_class,
         "item_key": kind.item_key,
         "withdraws_access": kind.withdraws_access,
-        "schema": json.loads(json.dumps(msgspec.json.schema(kind))),
+        "schema": _cleaned(msgspec.json.schema(kind)),
     }
 
 

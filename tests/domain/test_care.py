@@ -4,6 +4,7 @@ from domain.care import (
     CareTeamJoined,
     CareTeamLeft,
     Encounter,
+    EncounterCorrected,
     EncounterReported,
     JoinCareTeam,
     LeaveCareTeam,
@@ -37,10 +38,20 @@ def reported(visit: Visit) -> EncounterReported:
     return EncounterReported(encounter=ENCOUNTER, visit=visit, source=EHR)
 
 
-def test_an_encounter_is_reported_once_and_again_when_something_differs() -> None:
+def corrected(visit: Visit) -> EncounterCorrected:
+    """What is recorded of a later report."""
+    return EncounterCorrected(encounter=ENCOUNTER, visit=visit, source=EHR)
+
+
+def test_an_encounter_is_reported_once_and_corrected_when_something_differs() -> None:
     first = given().when(reporting(PLANNED)).then(reported(PLANNED))
     first.when(reporting(PLANNED)).then()
-    first.when(reporting(FINISHED)).then(reported(FINISHED)).when(reporting(FINISHED)).then()
+    first.when(reporting(FINISHED)).then(corrected(FINISHED)).when(reporting(FINISHED)).then()
+
+
+def test_a_correction_may_take_access_away() -> None:
+    assert EncounterCorrected.withdraws_access
+    assert not EncounterReported.withdraws_access
 
 
 def test_an_encounter_happened_when_it_began() -> None:

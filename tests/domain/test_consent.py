@@ -12,6 +12,7 @@ from domain.consent import (
     Grant,
     GrantEndsInThePast,
     GrantProxyAccess,
+    GrantTooLong,
     ProxyAccessGranted,
     ProxyAccessWithdrawn,
     UnknownProxyKind,
@@ -71,6 +72,14 @@ def test_a_kind_of_proxy_that_does_not_exist_is_refused_by_its_name() -> None:
 def test_a_grant_that_is_over_already_is_refused(ago: timedelta) -> None:
     until = NOW - ago
     given().when(granting("records", until=until)).refused(GrantEndsInThePast, until=until)
+
+
+def test_a_grant_ends_within_a_hundred_years_or_never() -> None:
+    last = NOW + timedelta(days=36_525)
+    beyond = last + timedelta(microseconds=1)
+    given().when(granting("records", until=beyond)).refused(GrantTooLong, until=beyond)
+    told = ProxyAccessGranted(grantee="bob", kind="parent", scopes=("records",), until=last)
+    given().when(granting("records", until=last)).then(told)
 
 
 def test_a_grant_may_end_in_a_moment() -> None:

@@ -10,6 +10,7 @@ from domain.directory import (
     Listing,
     ListOrganization,
     ListPractitioner,
+    NotListed,
     Organization,
     OrganizationListed,
     Practitioner,
@@ -77,9 +78,17 @@ def test_a_role_that_the_directory_does_not_know_is_refused() -> None:
 def test_a_role_ends_once_and_can_be_given_again() -> None:
     end = EndRole(practitioner="p", role="clinician")
     give = GiveRole(practitioner="p", role="clinician")
-    ended = given(RoleGiven(role="clinician")).when(end).then(RoleEnded(role="clinician"))
+    listed = PractitionerListed(practitioner=Practitioner(names=()))
+    ended = given(listed, RoleGiven(role="clinician")).when(end).then(RoleEnded(role="clinician"))
     ended.when(end).then()
     ended.when(give).then(RoleGiven(role="clinician"))
+
+
+def test_nobody_who_is_not_listed_is_given_a_role() -> None:
+    give = GiveRole(practitioner="p", role="clinician")
+    given().when(give).refused(NotListed)
+    ward = OrganizationListed(organization=Organization(name="Ward"))
+    given(ward).when(give).refused(NotListed)
 
 
 def test_ending_a_role_that_is_not_held_is_nothing() -> None:

@@ -137,13 +137,28 @@ def test_a_visit_that_is_reported_again_closes_the_chart_to_all_but_those_who_to
     "period", [None, Period(), Period(Moment("soon"), Moment("later"))], ids=str
 )
 def test_a_visit_without_dates_is_open_since_it_reached_us(period: Period | None) -> None:
-    visit = Visit(status="planned", period=period, practitioners=("p",))
+    visit = Visit(status="in-progress", period=period, practitioners=("p",))
     writes = list(care.project(recorded(EncounterReported(encounter=STREAM, visit=visit))))
     row = care.VisitRow(visit=visit, received=AT)
     assert writes == [
-        Put(care.ENCOUNTER, clear(STREAM, LONG_AGO, "planned"), row, CHART),
+        Put(care.ENCOUNTER, clear(STREAM, LONG_AGO, "in-progress"), row, CHART),
         relation("p", AT, None),
     ]
+
+
+@pytest.mark.parametrize("status", ["planned", "cancelled", "entered-in-error", "unknown", ""])
+def test_a_visit_in_which_nobody_treats_opens_nothing(status: str) -> None:
+    visit = Visit(status=status, period=Period(Moment("2026-03-01")), practitioners=("p",))
+    written = care.project(recorded(EncounterReported(encounter=STREAM, visit=visit)))
+    assert [type(write) for write in written] == [Put]
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00Z", "0001-01-01", "9999-12-31"])
+def test_a_date_that_stands_for_none_is_none(start: str) -> None:
+    period = Period(Moment(start), Moment("9999-12-31T23:59:59Z"))
+    visit = Visit(status="finished", period=period, practitioners=("p",))
+    written = list(care.project(recorded(EncounterReported(encounter=STREAM, visit=visit))))
+    assert written[1:] == [relation("p", AT, None)]
 
 
 def test_a_care_team_opens_the_chart_from_joining_to_leaving() -> None:

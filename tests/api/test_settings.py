@@ -1,0 +1,34 @@
+"""Settings from the environment: what is absent is named, what is given wins."""
+
+from pathlib import Path
+
+import pytest
+
+from api.settings import SettingMissing, Settings
+
+GIVEN = {
+    "ANAMNESIS_DSN": "postgresql://owner:secret@db.example:6432/anamnesis?sslmode=require",
+    "ANAMNESIS_KEYS": "/keys",
+    "ANAMNESIS_OBJECTS": "/objects",
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_an_absent_setting_is_named(name: str) -> None:
+    with pytest.raises(SettingMissing) as missing:
+        Settings.from_environment({**GIVEN, name: ""})
+    assert missing.value.args == (name,)
+
+
+def test_a_role_signs_in_as_itself_without_the_owners_password() -> None:
+    settings = Settings.from_environment(GIVEN)
+    assert settings.role_dsn("api") == (
+        "postgresql://anamnesis_api@db.example:6432/anamnesis?sslmode=require"
+    )
+    assert (settings.keys, settings.profile) == (Path("/keys"), "production")
+
+
+def test_a_dsn_that_is_given_for_a_role_wins() -> None:
+    settings = Settings.from_environment({**GIVEN, "ANAMNESIS_DSN_API": "postgresql://a@b/c"})
+    assert settings.role_dsn("api") == "postgresql://a@b/c"
+    assert settings.role_dsn("auditor").startswith("postgresql://anamnesis_auditor@")
