@@ -1,7 +1,7 @@
 """Events, contexts and commands as JSON bytes, by their type hints (msgspec).
 
 Header and context are stored as their RFC 8785 bytes: only strings and integers occur in them,
-keys are declared in sorted order, absent members are left out. Bodies are plain JSON; decimals and
+members are sorted, absent ones are left out. Bodies are plain JSON; decimals and
 dates inside them are text value classes, so that what was given comes back character for
 character.
 """
@@ -109,7 +109,7 @@ def decode_body(type_name: str, type_version: int, body: bytes | None) -> Event 
         stored = kind.upcast(msgspec.json.decode(body, type=dict[str, object]), type_version)
         return msgspec.convert(stored, kind)
     # An upcaster meets whatever was stored, and any failure of it means the same.
-    except (*_DAMAGED, LookupError, TypeError, ValueError) as error:
+    except Exception as error:
         raise UnreadableEvent(type_name) from error
 
 

@@ -15,7 +15,7 @@ from adapters.postgres.authority import AuthorityReader
 from adapters.postgres.log import PostgresLog
 from adapters.postgres.progress import Progress
 from adapters.postgres.projector import Projector
-from adapters.postgres.rebuild import Rebuild, outdated
+from adapters.postgres.rebuild import bring_up_to_date
 from adapters.postgres.writer import Writer
 from api.settings import Settings
 from domain import audit
@@ -96,8 +96,7 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
     dsn = house.settings.role_dsn("projector")
     async with _pool(dsn, 4) as pool:
         known = await house.tenants()
-        for stale in await outdated(pool, known, PROJECTIONS):
-            await Rebuild(pool, house.keys, stale, _silent).run(known)
+        await bring_up_to_date(pool, house.keys, known, PROJECTIONS, _silent)
         projector = Projector(pool, house.keys, PROJECTIONS)
         tailing = projector.run(known, lambda: asyncpg.connect(dsn))
         task = asyncio.create_task(tailing, name="projector")

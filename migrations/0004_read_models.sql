@@ -12,8 +12,9 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
 $$;
 REVOKE ALL ON FUNCTION model.set_aside FROM PUBLIC;
 
--- The charts open to the account of this transaction, for proxies within a scope. Late-bound on purpose: a rebuild swaps the
--- tables below it. Definer rights: the caller may read the answer, not the tables.
+-- The charts open to the account of this transaction, for proxies within a scope. Late-bound on
+-- purpose: a rebuild swaps the tables below it. Definer rights: the caller may read the answer, not
+-- the tables.
 CREATE FUNCTION model.open_charts(scope text) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = model, pg_temp AS $$
 DECLARE

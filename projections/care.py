@@ -13,7 +13,7 @@ from domain.care import (
     EncounterReported,
     Visit,
 )
-from domain.kernel.event import Erased, Recorded
+from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table, Write
 from domain.kernel.values import Moment, Source
 from projections.kernel.panels import document, panel_table
@@ -52,7 +52,11 @@ def project(recorded: Recorded) -> Iterator[Write]:
             yield _relation(recorded, event.practitioner, since, None)
         case CareTeamLeft():
             yield Drop(RELATION, {"chart": chart, "reference": stream})
-        case Erased():
+        case (
+            Erased()
+            | Unknown(type_name=CareTeamLeft.type_name)
+            | Unknown(type_name=EncounterCorrected.type_name)
+        ):
             yield Drop(ENCOUNTER, {"chart": chart, "id": stream})
             yield Drop(RELATION, {"chart": chart, "reference": stream})
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain import consent
 from domain.consent import ProxyAccessGranted, ProxyAccessWithdrawn
-from domain.kernel.event import Erased, Recorded
+from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table, Write
 from domain.kernel.values import Moment
 from projections.kernel.panels import document, panel_table
@@ -67,7 +67,7 @@ def project(recorded: Recorded) -> Iterator[Write]:
                     "version": recorded.version,
                 },
             )
-        case ProxyAccessWithdrawn() | Erased():
+        case ProxyAccessWithdrawn() | Erased() | Unknown(type_name=ProxyAccessWithdrawn.type_name):
             yield Drop(PROXY, {"chart": header.chart, "id": header.stream})
             yield Drop(GRANT, {"chart": header.chart, "stream": header.stream})
 

@@ -12,7 +12,7 @@ from domain.directory import (
     RoleEnded,
     RoleGiven,
 )
-from domain.kernel.event import Recorded
+from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
 VERSION = 1
@@ -47,6 +47,9 @@ def project(recorded: Recorded) -> Iterator[Write]:
             yield Put(ROLE, {"practitioner": stream, "role": event.role})
         case RoleEnded():
             yield Drop(ROLE, {"practitioner": stream, "role": event.role})
+        case Erased(type_name=RoleEnded.type_name) | Unknown(type_name=RoleEnded.type_name):
+            # Which role ended cannot be read: none of them opens anything until it is given again.
+            yield Drop(ROLE, {"practitioner": stream})
 
 
 PROJECTION = Projection(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from domain.identity import AccountClosed, AccountOpened
-from domain.kernel.event import Recorded
+from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
 VERSION = 1
@@ -37,7 +37,11 @@ def project(recorded: Recorded) -> Iterator[Write]:
                 "version": recorded.version,
             }
             yield Put(ACCOUNT, values, AccountRow(display_name=event.display_name), owner=stream)
-        case AccountClosed():
+        case (
+            AccountClosed()
+            | Erased(type_name=AccountClosed.type_name)
+            | Unknown(type_name=AccountClosed.type_name)
+        ):
             yield Drop(ACCOUNT, {"account": stream})
 
 

@@ -15,7 +15,7 @@ from adapters.keys.wrapping import unwrap
 
 _ABOVE: Final = {"item": "compartment", "compartment": "tenant"}
 
-Found = DataKey | KeyDestroyed | KeyMissing
+Found = DataKey | KeyDestroyed | KeyMissing | WrappedKeyTampered
 
 
 class Keyring:
@@ -93,14 +93,17 @@ class Keyring:
         above = self._above(record, records)
         if not isinstance(above, DataKey):
             return type(above)(key_id)
-        return self._keep(unwrap(record, above), record)
+        try:
+            return self._keep(unwrap(record, above), record)
+        except WrappedKeyTampered as damage:
+            return damage
 
     def _above(self, record: KeyRecord, records: dict[str, KeyRecord]) -> Found:
         parent = records.get(record.parent or "")
         if parent is None:
             return KeyMissing(record.id)
         if parent.kind != _ABOVE[record.kind]:
-            raise WrappedKeyTampered(record.id)
+            return WrappedKeyTampered(record.id)
         if parent.kind == "compartment":
             return self._find(record.tenant, records, parent.id)
         return self._tenants.key(parent)

@@ -81,7 +81,8 @@ class KeyTree:
     async def by_ids(self, tenant: str, key_ids: Collection[str]) -> dict[str, Found]:
         """Each id with its key or the reason why there is none; one round trip to the store.
 
-        Raises WrappedKeyTampered and KeyStoreUnavailable.
+        A damaged key is WrappedKeyTampered for its own id and those below it; raised it is only
+        for a tenant key, since nothing of the tenant opens then. Raises KeyStoreUnavailable.
         """
         return await self._keyring.by_ids(tenant, key_ids)
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import asyncpg
 
 from adapters import codec
-from adapters.keys.refused import KeyDestroyed, KeyMissing
+from adapters.keys.refused import KeyDestroyed
 from adapters.keys.seal import DataKey
-from adapters.keys.tree import KeyTree
+from adapters.keys.tree import Found, KeyTree
 from domain.kernel.event import Recorded
 
 
@@ -32,7 +32,7 @@ async def open_events(tenant: str, rows: Sequence[asyncpg.Record], keys: KeyTree
     ]
 
 
-def opened_body(key: DataKey | KeyDestroyed | KeyMissing, body: bytes, aad: bytes) -> bytes | None:
+def opened_body(key: Found, body: bytes, aad: bytes) -> bytes | None:
     """The plaintext, or None when the key is destroyed. Raises KeyMissing and tampering errors."""
     if isinstance(key, DataKey):
         return key.open(body, aad)

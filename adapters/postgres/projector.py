@@ -2,13 +2,13 @@
 
 Each (projection, tenant) has one holder at a time, by FOR UPDATE SKIP LOCKED on its checkpoint.
 Rows and checkpoint are written in one transaction, so every event counts once. A poisoned event
-quarantines its chart in that projection and never stops anything else.
+quarantines its chart in that projection and never stops anything else; one that takes access away
+and has no chart holds its projection, so that nobody reads by permissions that were withdrawn.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import asyncpg
 import structlog
@@ -16,10 +16,9 @@ import structlog
 from adapters import codec
 from adapters.keys.refused import KeyRefused
 from adapters.keys.tree import Found, KeyTree
+from adapters.postgres.batch import Incoming, Poison, Share, project, set_aside
 from adapters.postgres.opening import opened_body
 from adapters.postgres.progress import CHANNEL
-from adapters.postgres.rows import check_values, is_id
-from adapters.postgres.tables import Names, Pending
 from domain.kernel.event import Header, Recorded
 from domain.kernel.readmodel import Projection
 
@@ -28,93 +27,17 @@ BATCH = 5_000
 LOG_CHANNEL = "anamnesis_log"
 IDLE_SECONDS = 1.0
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
-REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
-"""What is said of a row that can never be written."""
 READ = """SELECT position, version, type, committed_at, header, context, body FROM event
   WHERE tenant = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4"""
-CLAIM = """SELECT projection, position FROM checkpoint
-  WHERE tenant = $1 AND projection = ANY($2::text[]) FOR UPDATE SKIP LOCKED"""
+CLAIM = """SELECT c.projection, c.position FROM checkpoint c
+  JOIN unnest($2::text[], $3::int[]) AS p (name, version)
+    ON c.projection = p.name AND c.version = p.version
+  WHERE c.tenant = $1 FOR UPDATE OF c SKIP LOCKED"""
 OPEN = """INSERT INTO checkpoint (projection, tenant, version)
   SELECT name, $1, version FROM unnest($2::text[], $3::int[]) AS p (name, version)
   ON CONFLICT DO NOTHING"""
 ADVANCE = """UPDATE checkpoint SET position = $3
   WHERE tenant = $1 AND projection = ANY($2::text[]) AND position < $3"""
-SET_ASIDE = """INSERT INTO dead_letter (tenant, consumer, position, chart, type, error)
-  VALUES ($1, $2, $3, $4::uuid, $5, $6) ON CONFLICT DO NOTHING"""
-
-
-@dataclass(frozen=True, slots=True)
-class Poison:
-    """An event that a projection could not take, without any of its content."""
-
-    projection: str
-    position: int
-    chart: str | None
-    type: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Incoming:
-    """A row of the log, opened as far as somebody needs it.
-
-    `error` says why its body cannot be opened; `recorded` is None where not even header and
-    context can be read.
-    """
-
-    position: int
-    type: str
-    chart: str | None
-    recorded: Recorded | None
-    error: str | None = None
-
-
-class Batch:
-    """A run of events on its way into the tables of some projections."""
-
-    def __init__(self, tenant: str, keys: KeyTree, quarantined: set[tuple[str, str]]) -> None:
-        self._tenant = tenant
-        self._keys = keys
-        self._quarantined = quarantined
-        self.pending = Pending()
-        self.poisons: list[Poison] = []
-
-    async def take(self, projection: Projection, events: Sequence[_Incoming], after: int) -> None:
-        """Project the events beyond `after`; a failing one sets its chart aside."""
-        for event in events:
-            wanted = projection.everything or event.type in projection.types
-            if not wanted or event.position <= after:
-                continue
-            if (projection.name, event.chart or "") in self._quarantined:
-                continue
-            try:
-                if event.recorded is None or (event.error and event.type in projection.types):
-                    raise codec.UnreadableEvent(event.type)
-                writes = list(projection.project(event.recorded))
-                check_values(writes)
-            except Exception as error:  # a poisoned event must never stop the others
-                self._set_aside(projection, event, event.error or type(error).__name__)
-                continue
-            await self.pending.add(self._tenant, writes, self._keys)
-
-    def _set_aside(self, projection: Projection, event: _Incoming, error: str) -> None:
-        chart = event.chart if event.chart and is_id(event.chart) else None
-        self.poisons.append(Poison(projection.name, event.position, chart, event.type, error))
-        if event.chart is not None:
-            self._quarantined.add((projection.name, event.chart))
-
-    def refuse(self, projection: Projection, event: _Incoming, error: str) -> None:
-        """PostgreSQL refused the rows: none of them is written, the chart is set aside."""
-        self.pending = Pending()
-        self._set_aside(projection, event, error)
-
-    async def write(self, connection: asyncpg.Connection, names: Names) -> None:
-        """Rows and dead letters, inside the caller's transaction."""
-        await self.pending.write(connection, self._tenant, names)
-        for p in self.poisons:
-            await connection.execute(
-                SET_ASIDE, self._tenant, p.projection, p.position, p.chart, p.type, p.error
-            )
 
 
 class Projector:
@@ -127,6 +50,7 @@ class Projector:
         self._keys = keys
         self._projections = {projection.name: projection for projection in projections}
         self._dirty: set[str] = set()
+        self._held: dict[str, dict[str, int]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -146,7 +70,8 @@ class Projector:
                     await _until(self._wake)
         finally:
             if listener is not None:
-                await listener.close()
+                with contextlib.suppress(Exception):
+                    await listener.close()
 
     def stop(self) -> None:
         """Let `run` end after the round that is under way."""
@@ -155,10 +80,14 @@ class Projector:
 
     async def _listener(self, connect: Connect) -> asyncpg.Connection | None:
         """A listening connection, or None while the database cannot be reached: then it polls."""
+        listener: asyncpg.Connection | None = None
         try:
             listener = await connect()
             await listener.add_listener(LOG_CHANNEL, self._heard)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except Exception as error:  # the projector outlives whatever a connection meets
+            _log.warning("projector.deaf", error=type(error).__name__)
+            if listener is not None:
+                listener.terminate()
             return None
         return listener
 
@@ -175,85 +104,78 @@ class Projector:
 
     async def advance(self, tenant: str) -> int:
         """Bring a tenant's read models up to the head; returns how many events were read."""
+        for name in tuple(self._held.get(tenant, ())):
+            await self._step(tenant, [name], 1)
         total = 0
         while True:
-            count = await self._step(tenant, BATCH)
+            # A projection that is held must not hold up the others' reading.
+            held = self._held.get(tenant, {})
+            free = [name for name in self._projections if name not in held]
+            count = await self._step(tenant, free, BATCH)
             total += count
             if count < BATCH:
                 return total
 
-    async def _step(self, tenant: str, limit: int) -> int:
+    async def _step(self, tenant: str, names: Sequence[str], limit: int) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             await prepare(connection, tenant)
-            held = await self._claim(connection, tenant)
-            if not held:
+            claimed = await self._claim(connection, tenant, names)
+            if not claimed:
                 return 0
-            start = min(held.values())
-            head = await connection.fetchval(
-                "SELECT position FROM log_head WHERE tenant = $1", tenant
-            )
-            if head is None or head <= start:
+            start = min(claimed.values())
+            head = await head_of(connection, tenant)
+            if head <= start:
                 return 0
-            projections = [self._projections[name] for name in held]
+            projections = [self._projections[name] for name in claimed]
             events = await read(connection, tenant, (start, head, limit), projections, self._keys)
             quarantined = await known_quarantine(connection, tenant)
+            reached: dict[int, list[str]] = {}
             for projection in projections:
-                work = (tenant, projection, quarantined)
-                await _project(connection, self._keys, work, (events, held[projection.name]))
-            reached = events[-1].position
-            await connection.execute(ADVANCE, tenant, list(held), reached)
-            await connection.execute(
-                f"SELECT pg_notify('{CHANNEL}', $1)",
-                f"{tenant} {reached} {' '.join(held)}",
-            )
+                share = Share(tenant, projection, claimed[projection.name], {}, quarantined)
+                poisons, held = await project(connection, self._keys, share, events)
+                await set_aside(connection, tenant, poisons)
+                self._note(tenant, projection.name, held)
+                last = held.position - 1 if held else events[-1].position
+                reached.setdefault(last, []).append(projection.name)
+            await _advance_to(connection, tenant, reached)
         return len(events)
 
-    async def _claim(self, connection: asyncpg.Connection, tenant: str) -> dict[str, int]:
-        names = list(self._projections)
-        rows = await connection.fetch(CLAIM, tenant, names)
+    def _note(self, tenant: str, projection: str, held: Poison | None) -> None:
+        """Remember what is held, and say so once."""
+        known = self._held.setdefault(tenant, {})
+        if held is None:
+            known.pop(projection, None)
+        elif known.get(projection) != held.position:
+            place = {"projection": projection, "position": held.position}
+            _log.warning("projector.held", tenant=tenant, error=held.error, **place)
+            known[projection] = held.position
+
+    async def _claim(
+        self, connection: asyncpg.Connection, tenant: str, names: Sequence[str]
+    ) -> dict[str, int]:
+        """The positions of the checkpoints that are free and of this release's version."""
+        versions = [self._projections[name].version for name in names]
+        rows = await connection.fetch(CLAIM, tenant, names, versions)
         if len(rows) < len(names):
-            versions = [self._projections[name].version for name in names]
             await connection.execute(OPEN, tenant, names, versions)
-            rows = await connection.fetch(CLAIM, tenant, names)
+            rows = await connection.fetch(CLAIM, tenant, names, versions)
         return {row["projection"]: row["position"] for row in rows}
 
 
-Work = tuple[str, Projection, set[tuple[str, str]]]
-"""Tenant, projection, and the (projection, chart) pairs that are set aside."""
+async def head_of(connection: asyncpg.Connection, tenant: str) -> int:
+    """The position of the last event of the tenant's log."""
+    head = await connection.fetchval("SELECT position FROM log_head WHERE tenant = $1", tenant)
+    return head or 0
 
 
-async def _project(
-    connection: asyncpg.Connection,
-    keys: KeyTree,
-    work: Work,
-    run: tuple[Sequence[_Incoming], int],
+async def _advance_to(
+    connection: asyncpg.Connection, tenant: str, reached: dict[int, list[str]]
 ) -> None:
-    """One projection's share of a run, as one write; event by event when that is refused."""
-    tenant, projection, quarantined = work
-    events, after = run
-    batch = Batch(tenant, keys, set(quarantined))
-    await batch.take(projection, events, after)
-    try:
-        async with connection.transaction():
-            await batch.write(connection, {})
-    except REFUSED:
-        for event in events:
-            await _project_one(connection, keys, work, (event, after))
-
-
-async def _project_one(
-    connection: asyncpg.Connection, keys: KeyTree, work: Work, place: tuple[_Incoming, int]
-) -> None:
-    tenant, projection, quarantined = work
-    event, after = place
-    batch = Batch(tenant, keys, quarantined)
-    await batch.take(projection, [event], after)
-    try:
-        async with connection.transaction():
-            await batch.write(connection, {})
-    except REFUSED as error:
-        batch.refuse(projection, event, type(error).__name__)
-        await batch.write(connection, {})
+    """Move the checkpoints, and tell whoever waits; position to the projections that are there."""
+    for position, names in reached.items():
+        await connection.execute(ADVANCE, tenant, names, position)
+    lines = (f"{tenant} {position} {' '.join(names)}" for position, names in reached.items())
+    await connection.execute(f"SELECT pg_notify('{CHANNEL}', $1)", "\n".join(lines))
 
 
 async def _until(wake: asyncio.Event) -> None:
@@ -292,7 +214,7 @@ async def read(
     span: tuple[int, int, int],
     projections: Sequence[Projection],
     keys: KeyTree,
-) -> list[_Incoming]:
+) -> list[Incoming]:
     """The events after span[0] up to span[1], at most span[2], bodies opened where needed."""
     rows = await connection.fetch(READ, tenant, *span)
     needed = frozenset[str]().union(*(projection.types for projection in projections))
@@ -313,10 +235,10 @@ def _incoming(
     headers: Sequence[Header | None],
     found: dict[str, Found],
     needed: frozenset[str],
-) -> Iterator[_Incoming]:
+) -> Iterator[Incoming]:
     for row, header in zip(rows, headers, strict=True):
         if header is None:
-            yield _Incoming(row["position"], row["type"], None, None)
+            yield Incoming(row["position"], row["type"], None, None)
             continue
         recorded, error = None, None
         if header.type in needed:
@@ -328,7 +250,7 @@ def _incoming(
         if recorded is None:
             with contextlib.suppress(codec.UnreadableEvent):
                 recorded = _recorded(row, header, codec.UNOPENED)
-        yield _Incoming(row["position"], header.type, header.chart, recorded, error)
+        yield Incoming(row["position"], header.type, header.chart, recorded, error)
 
 
 def _recorded(row: asyncpg.Record, header: Header, body: bytes | None) -> Recorded:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import asyncpg
 
 from adapters.keys.tree import KeyTree
+from adapters.postgres.batch import Poison, Share, project, set_aside
 from adapters.postgres.progress import CHANNEL
-from adapters.postgres.projector import BATCH, Batch, prepare, read
+from adapters.postgres.projector import BATCH, head_of, prepare, read
 from adapters.postgres.tables import Names
 from domain.kernel.readmodel import Projection
 
@@ -21,6 +22,8 @@ SWITCHED = """INSERT INTO checkpoint (projection, tenant, position, version)
   DO UPDATE SET position = excluded.position, version = excluded.version"""
 
 LOCK_MILLISECONDS = 50
+POLL_SECONDS = 0.2
+WAIT_SECONDS = 600.0
 HOLD = "SELECT pg_try_advisory_lock(hashtext($1))"
 HEALED = """DELETE FROM dead_letter
   WHERE tenant = $1 AND consumer = $2 AND position <> ALL($3::bigint[])"""
@@ -56,7 +59,7 @@ class Rebuild:
         self._progress = progress
         self._names = {table.name: f"{table.name}__rebuilt" for table in projection.tables}
         self._quarantined: dict[str, set[tuple[str, str]]] = {}
-        self._poisons: dict[str, list[int]] = {}
+        self._poisons: dict[str, list[Poison]] = {}
         self._done = 0
 
     async def run(self, tenants: Sequence[str]) -> Rebuilt:
@@ -83,25 +86,29 @@ class Rebuild:
         while True:
             async with connection.transaction():
                 await prepare(connection, tenant)
-                count, position = await self._copy(connection, tenant, position)
+                more, position = await self._copy(connection, tenant, position)
             self._progress(self._done, max(total, self._done))
-            if count < BATCH:
+            if not more:
                 return position
 
     async def _copy(
         self, connection: asyncpg.Connection, tenant: str, after: int
-    ) -> tuple[int, int]:
-        """Project the next run of events into the copies; returns how many, and the last."""
-        head = await _head(connection, tenant)
+    ) -> tuple[bool, int]:
+        """Project the next run of events into the copies: whether more follow, and the last.
+
+        A copy ends before an event that holds its projection; there the projector stands too.
+        """
+        head = await head_of(connection, tenant)
         span = (after, head, BATCH)
         events = await read(connection, tenant, span, [self._projection], self._keys)
-        batch = Batch(tenant, self._keys, self._quarantined.setdefault(tenant, set()))
-        await batch.take(self._projection, events, after)
-        poisons = self._poisons.setdefault(tenant, [])
-        poisons.extend(poison.position for poison in batch.poisons)
-        await batch.write(connection, self._names)
+        quarantined = self._quarantined.setdefault(tenant, set())
+        share = Share(tenant, self._projection, after, self._names, quarantined)
+        poisons, held = await project(connection, self._keys, share, events)
+        self._poisons.setdefault(tenant, []).extend(poisons)
         self._done += len(events)
-        return len(events), events[-1].position if events else after
+        if held:
+            return False, held.position - 1
+        return len(events) == BATCH, events[-1].position if events else after
 
     async def _switch(
         self, connection: asyncpg.Connection, reached: dict[str, int]
@@ -115,7 +122,9 @@ class Rebuild:
                 await connection.execute(SWITCHED, name, tenant, reached[tenant], version)
                 reached[tenant] = await self._catch_up(connection, tenant, reached[tenant])
                 await connection.execute(SWITCHED, name, tenant, reached[tenant], version)
-                await connection.execute(HEALED, tenant, name, self._poisons.get(tenant, []))
+                poisons = self._poisons[tenant]
+                await connection.execute(HEALED, tenant, name, [p.position for p in poisons])
+                await set_aside(connection, tenant, poisons)
                 await connection.execute(
                     f"SELECT pg_notify('{CHANNEL}', $1)", f"{tenant} {reached[tenant]} {name}"
                 )
@@ -128,9 +137,9 @@ class Rebuild:
         return rows
 
     async def _catch_up(self, connection: asyncpg.Connection, tenant: str, after: int) -> int:
-        count = BATCH
-        while count == BATCH:
-            count, after = await self._copy(connection, tenant, after)
+        more = True
+        while more:
+            more, after = await self._copy(connection, tenant, after)
         return after
 
 
@@ -165,7 +174,7 @@ async def _total(connection: asyncpg.Connection, tenants: Sequence[str]) -> int:
     for tenant in tenants:
         async with connection.transaction():
             await prepare(connection, tenant)
-            total += await _head(connection, tenant)
+            total += await head_of(connection, tenant)
     return total
 
 
@@ -184,11 +193,28 @@ async def outdated(
                     row["projection"]
                     for row in rows
                     if row["projection"] in known
-                    and row["version"] != known[row["projection"]].version
+                    and row["version"] < known[row["projection"]].version
                 }
     return [known[name] for name in known if name in stale]
 
 
-async def _head(connection: asyncpg.Connection, tenant: str) -> int:
-    head = await connection.fetchval("SELECT position FROM log_head WHERE tenant = $1", tenant)
-    return head or 0
+async def bring_up_to_date(
+    pool: asyncpg.Pool,
+    keys: KeyTree,
+    tenants: Sequence[str],
+    projections: Sequence[Projection],
+    progress: Callable[[int, int], None],
+) -> None:
+    """Rebuild what an earlier version wrote, or wait while another process does.
+
+    Raises RebuildUnderWay when that takes more than WAIT_SECONDS.
+    """
+    waited = 0.0
+    while stale := await outdated(pool, tenants, projections):
+        try:
+            await Rebuild(pool, keys, stale[0], progress).run(tenants)
+        except RebuildUnderWay:
+            if waited >= WAIT_SECONDS:
+                raise
+            await asyncio.sleep(POLL_SECONDS)
+            waited += POLL_SECONDS

@@ -25,13 +25,15 @@ class Pending:
     rows: dict[str, dict[tuple[object, ...], SealedRow]] = field(default_factory=dict)
 
     async def add(self, tenant: str, writes: Iterable[Write], keys: KeyTree) -> None:
-        """Take writes in, in order."""
-        for write in writes:
-            if isinstance(write, Drop):
-                self._drop(write)
-                continue
-            row = await seal_row(tenant, write, keys)
-            if row is not None:
+        """Take writes in, in order: all of them, or none where one cannot be sealed."""
+        sealed = [
+            write if isinstance(write, Drop) else await seal_row(tenant, write, keys)
+            for write in writes
+        ]
+        for row in sealed:
+            if isinstance(row, Drop):
+                self._drop(row)
+            elif row is not None:
                 self.rows.setdefault(row.table.name, {})[row.identity] = row
 
     def _drop(self, drop: Drop) -> None:

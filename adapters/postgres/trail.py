@@ -1,6 +1,6 @@
 """Events by chart, actor, stream and time: found through the trail, read from the log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import asyncpg
 
@@ -46,8 +46,9 @@ class Trail:
         limit: int | None = None,
         after: int = 0,
         newest_first: bool = False,
+        types: Collection[str] | None = None,
     ) -> list[int]:
-        """The positions of the selected events beyond `after`."""
+        """The positions of the selected events beyond `after`; of these types only, if given."""
         arguments: list[object] = [self._tenant, after]
         tests = ['tenant = $1 AND "position" > $2']
         for name, test in _TESTS.items():
@@ -55,6 +56,9 @@ class Trail:
             if value is not None:
                 arguments.append(value)
                 tests.append(test.format(len(arguments)))
+        if types is not None:
+            arguments.append(sorted(types))
+            tests.append(f"type = ANY(${len(arguments)}::text[])")
         order = "DESC" if newest_first else "ASC"
         sql = (
             f'SELECT "position" FROM model.audit_trail WHERE {" AND ".join(tests)}'

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 import asyncpg
+import structlog
 
+_log = structlog.get_logger("anamnesis.writer")
 # Small enough that the next batch is sealed while this one is committed: 128 gave 15.0k/s at 256
 # clients, 512 gave 10.3k/s.
 MAX_BATCH = 128
@@ -177,7 +179,12 @@ class Writer:
                     await wake.wait()
                 continue
             batch = _take(queue)
-            await self._commit(session, batch)
+            try:
+                await self._commit(session, batch)
+            except Exception as error:  # a shard outlives whatever a batch meets
+                _log.warning("writer.failed", error=type(error).__name__)
+                _fail(batch, error)
+                await session.close()
         await session.close()
 
     async def _commit(self, session: "_Session", batch: list[_Waiting]) -> None:
@@ -189,15 +196,20 @@ class Writer:
                 for waiting in batch:
                     await self._commit(session, [waiting])
                 return
-            for waiting in batch:
-                if not waiting.answer.done():
-                    failure = LogUnavailable()
-                    failure.__cause__ = error
-                    waiting.answer.set_exception(failure)
+            _fail(batch, error)
             return
         self.batches += 1
         self.commands += len(batch)
         _distribute(rows, batch)
+
+
+def _fail(batch: list[_Waiting], error: Exception) -> None:
+    """Answer every command that has no answer yet with LogUnavailable."""
+    for waiting in batch:
+        if not waiting.answer.done():
+            failure = LogUnavailable()
+            failure.__cause__ = error
+            waiting.answer.set_exception(failure)
 
 
 def _distribute(rows: list[asyncpg.Record], batch: list[_Waiting]) -> None:
@@ -249,7 +261,7 @@ class _Session:
     async def close(self) -> None:
         connection, self._connection, self._call = self._connection, None, None
         if connection is not None:
-            with contextlib.suppress(*FAILED):
+            with contextlib.suppress(Exception):
                 await connection.close(timeout=5)
 
 

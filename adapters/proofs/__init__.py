@@ -1,1 +1,1 @@
-"""Merkle proofs of the log (RFC 6962): inclusion, consistency and signed heads."""
+"""The Merkle tree over the log, and the verification of a whole log against it."""

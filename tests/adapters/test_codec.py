@@ -165,6 +165,24 @@ def test_an_older_body_is_lifted_before_it_is_decoded(monkeypatch: pytest.Monkey
         codec.decode_body("t.weighed", 1, b'{"grams":"heavy","day":"2026-03-14"}')
 
 
+@pytest.mark.parametrize("failure", [ZeroDivisionError, AttributeError, RecursionError, KeyError])
+def test_an_upcaster_that_fails_in_any_way_leaves_an_unreadable_body(
+    monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
+) -> None:
+    monkeypatch.setattr("domain.kernel.event._registry", {})
+
+    class Weighed(Event, name="t.weighed", version=2):
+        grams: int
+
+        @staticmethod
+        def upcast_v1_v2(stored: dict[str, object]) -> dict[str, object]:
+            raise failure(stored)
+
+    assert Weighed.type_version == 2
+    with pytest.raises(codec.UnreadableEvent, match=r"^t\.weighed$"):
+        codec.decode_body("t.weighed", 1, b"{}")
+
+
 def test_an_older_body_that_an_upcaster_cannot_lift_is_unreadable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,10 +1,12 @@
 """Rows of directory, identity, consent and the trail: what the rules read."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from domain.audit import AccessRefused
+from domain.care import CareTeamLeft
 from domain.consent import ProxyAccessGranted, ProxyAccessWithdrawn
 from domain.directory import (
     Organization,
@@ -18,7 +20,7 @@ from domain.identity import AccountClosed, AccountOpened
 from domain.kernel.event import Erased, Unknown
 from domain.kernel.readmodel import Drop, Put
 from domain.kernel.values import Name
-from projections import audit, consent, directory, identity
+from projections import audit, care, consent, directory, identity
 from tests.projections.recorded import AT, CHART, OTHER, STREAM, recorded
 
 VERSION_3 = Put(directory.STREAM, {"id": STREAM, "version": 3})
@@ -128,3 +130,26 @@ def test_a_refused_access_is_filed_under_the_chart_that_was_asked_for() -> None:
     [put] = audit.project(recorded(AccessRefused(operation="o", chart=OTHER), chart=None))
     assert isinstance(put, Put)
     assert put.values["chart"] == OTHER
+
+
+@pytest.mark.parametrize("kind", [Erased, lambda name: Unknown(name, 9)], ids=["erased", "newer"])
+def test_a_withdrawal_that_cannot_be_read_closes_what_it_may_have_closed(
+    kind: Callable[[str], Erased | Unknown],
+) -> None:
+    closed = recorded(kind(AccountClosed.type_name), chart=None)
+    assert list(identity.project(closed)) == [Drop(identity.ACCOUNT, {"account": STREAM})]
+    ended = recorded(kind(RoleEnded.type_name), version=3, chart=None)
+    assert list(directory.project(ended)) == [
+        VERSION_3,
+        Drop(directory.ROLE, {"practitioner": STREAM}),
+    ]
+    withdrawn = recorded(kind(ProxyAccessWithdrawn.type_name))
+    assert list(consent.project(withdrawn)) == [
+        Drop(consent.PROXY, {"chart": CHART, "id": STREAM}),
+        Drop(consent.GRANT, {"chart": CHART, "stream": STREAM}),
+    ]
+    left = recorded(kind(CareTeamLeft.type_name))
+    assert list(care.project(left)) == [
+        Drop(care.ENCOUNTER, {"chart": CHART, "id": STREAM}),
+        Drop(care.RELATION, {"chart": CHART, "reference": STREAM}),
+    ]

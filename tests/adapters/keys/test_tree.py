@@ -286,6 +286,31 @@ async def test_a_wrapped_key_that_does_not_belong_to_its_row_is_refused(
         await elsewhere.by_id("a", item.id)
 
 
+async def test_a_damaged_key_among_many_is_answered_for_itself_alone(
+    tree: KeyTree, elsewhere: KeyTree, tmp_path: Path
+) -> None:
+    sound, damaged = [await tree.item("a", "chart", "clinical") for _ in range(2)]
+    below = await tree.item("a", "another chart", "clinical")
+    above = await tree.compartment("a", "another chart", "clinical")
+    for key_id in (damaged.id, above.id):
+        edit(tmp_path, CHANGES["zeros"], item=key_id)
+    found = await elsewhere.by_ids("a", [sound.id, damaged.id, below.id])
+    assert {key_id: type(answer) for key_id, answer in found.items()} == {
+        sound.id: DataKey,
+        damaged.id: WrappedKeyTampered,
+        below.id: WrappedKeyTampered,
+    }
+
+
+async def test_a_damaged_tenant_key_is_raised_since_nothing_opens(
+    tree: KeyTree, elsewhere: KeyTree, tmp_path: Path
+) -> None:
+    item = await tree.item("a", "chart", "clinical")
+    edit(tmp_path, CHANGES["tenant key's commitment"])
+    with pytest.raises(WrappedKeyTampered):
+        await elsewhere.by_ids("a", [item.id])
+
+
 async def test_a_key_moved_to_another_tenant_is_refused(
     tree: KeyTree, elsewhere: KeyTree, tmp_path: Path
 ) -> None:

@@ -1,17 +1,22 @@
 """The projector: every event once, poison set aside, the rest goes on."""
 
 import asyncio
+import os
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 
 import asyncpg
 import pytest
 
+from adapters.keys.refused import KeyStoreUnavailable
+from adapters.postgres.progress import PositionTimeout, Progress
 from adapters.postgres.projector import Projector
 from adapters.postgres.rows import open_rows
-from api.house import House
+from api.house import House, open_house
 from domain.audit import RecordReplay, trail_of
 from domain.consent import WithdrawProxyAccess
+from domain.identity import CloseAccount
 from domain.kernel.command import Command
 from domain.kernel.event import Recorded
 from domain.kernel.perform import Request
@@ -21,7 +26,7 @@ from domain.kernel.values import Concept
 from domain.records import Condition, Fact, FileRecord
 from domain.results import ReceiveResult, Report
 from projections import records, registry
-from projections.catalogue import PANELS, PROJECTIONS, projection
+from projections.catalogue import PANELS, PERMISSIONS, PROJECTIONS, projection
 from tests.adapters.postgres.acts import (
     HERE,
     THERE,
@@ -334,3 +339,130 @@ async def test_a_projector_that_loses_its_connections_goes_on(living_house: Hous
     assert killed > 0
     await living_house.progress.reach(HERE, last, ["records", "audit"])
     assert len(await opened(living_house, records.CONDITION)) == 60
+
+
+async def test_an_actor_too_long_for_an_index_is_set_aside_and_its_chart_stays_in_the_trail(
+    house: House,
+) -> None:
+    chart = (await do(house, patient(1))).streams[0]
+    actor = replace(operator(), id=os.urandom(9_000).hex())
+    await house.do(Request(command=problem(chart, 1), actor=actor, key="k"))
+    await do(house, problem(chart, 2))
+    async with projector(house) as moved:
+        await moved.advance(HERE)
+        await do(house, problem(chart, 3))
+        await moved.advance(HERE)
+    letter = ("audit", 4, chart, "records.record-filed", "ProgramLimitExceededError")
+    assert await rows(house.settings.dsn, LETTERS) == [letter]
+    trail = 'SELECT "position" FROM model.audit_trail ORDER BY 1'
+    assert await rows(house.settings.dsn, trail) == [(1,), (2,), (3,), (5,), (6,)]
+    assert len(await opened(house, records.CONDITION)) == 3
+
+
+def change_keys(house: House, statement: str, *values: str) -> None:
+    """Change the key store's file as its owner can."""
+    connection = sqlite3.connect(house.settings.keys / "keys.sqlite3")
+    with connection:
+        assert connection.execute(statement, values).rowcount != 0
+    connection.close()
+
+
+ZEROS = """UPDATE key SET wrapped = zeroblob(93)
+  WHERE kind = 'compartment' AND owner = ? AND class = 'clinical'"""
+
+
+async def test_a_damaged_key_sets_its_chart_aside_and_stops_nothing(house: House) -> None:
+    charts = [(await do(house, patient(number))).streams[0] for number in range(2)]
+    for chart in charts:
+        await do(house, problem(chart, 1))
+    change_keys(house, ZEROS, charts[0])
+    async with open_house(house.settings) as cold, projector(cold) as moved:
+        assert await moved.advance(HERE) == 8
+        assert [row.chart for row in await opened(cold, records.CONDITION)] == [charts[1]]
+    letters = await rows(house.settings.dsn, LETTERS)
+    assert ("records", 7, charts[0], "records.record-filed", "WrappedKeyTampered") in letters
+    assert {letter[2] for letter in letters} == {charts[0]}
+
+
+async def test_a_row_that_cannot_be_sealed_is_set_aside_and_stops_nothing(house: House) -> None:
+    person = (await do(house, patient(1))).streams[1]
+    broken, sound = [(await do(house, account(who, person))).streams[0] for who in "ab"]
+    await house.keys.compartment(HERE, broken, "clinical")
+    change_keys(house, ZEROS, broken)
+    async with open_house(house.settings) as cold, projector(cold) as moved:
+        await moved.advance(HERE)
+    letter = ("identity", 4, None, "identity.account-opened", "WrappedKeyTampered")
+    assert await rows(house.settings.dsn, LETTERS) == [letter]
+    accounts = "SELECT account::text FROM model.identity_account"
+    assert await rows(house.settings.dsn, accounts) == [(sound,)]
+
+
+async def test_an_unreachable_key_store_sets_nothing_aside_and_is_tried_again(
+    house: House,
+) -> None:
+    person = (await do(house, patient(1))).streams[1]
+    await do(house, account("a", person))
+    change_keys(house, "ALTER TABLE key RENAME TO gone")
+    async with projector(house) as moved:
+        with pytest.raises(KeyStoreUnavailable):
+            await moved.advance(HERE)
+        assert await rows(house.settings.dsn, LETTERS) == []
+        change_keys(house, "ALTER TABLE gone RENAME TO key")
+        assert await moved.advance(HERE) == 4
+    assert await rows(house.settings.dsn, LETTERS) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 5_000])
+async def test_a_poisoned_withdrawal_without_a_chart_holds_its_projection_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("adapters.postgres.projector.BATCH", size)
+    dsn = house.settings.dsn
+    chart, person = (await do(house, patient(1))).streams
+    who = (await do(house, account("a", person))).streams[0]
+    await do(house, CloseAccount(account=who, reason="moved"))
+    await do(house, account("b", person))
+    await damage(dsn, DAMAGED, 5)
+    held = {known.name: 6 for known in PROJECTIONS} | {"identity": 4}
+    async with projector(house) as moved, asyncio.timeout(20):
+        await moved.advance(HERE)
+        assert dict(await rows(dsn, CHECKPOINTS, HERE)) == held
+        await do(house, problem(chart, 1))
+        await moved.advance(HERE)
+        held = {known.name: 7 for known in PROJECTIONS} | {"identity": 4}
+        assert dict(await rows(dsn, CHECKPOINTS, HERE)) == held
+        assert await rows(dsn, LETTERS) == []
+        fresh = Progress(house.api, PERMISSIONS, seconds=0.1)
+        with pytest.raises(PositionTimeout):
+            await fresh.reach_permissions(HERE, 5)
+        await damage(dsn, DAMAGED, 5)  # the bit is turned back
+        await moved.advance(HERE)
+        await fresh.reach_permissions(HERE, 7)
+    accounts = "SELECT count(*) FROM model.identity_account"
+    assert await rows(dsn, accounts) == [(1,)]
+
+
+async def test_a_checkpoint_of_another_release_is_left_alone(house: House) -> None:
+    dsn = house.settings.dsn
+    chart = (await do(house, patient(1))).streams[0]
+    async with projector(house) as moved:
+        await moved.advance(HERE)
+        newer = "UPDATE checkpoint SET version = version + 1 WHERE projection = 'records'"
+        await rows(dsn, newer)
+        await do(house, problem(chart, 1))
+        await moved.advance(HERE)
+    found = dict(await rows(dsn, CHECKPOINTS, HERE))
+    assert (found["records"], found["registry"]) == (3, 4)
+    assert await opened(house, records.CONDITION) == []
+
+
+async def test_a_projector_outlives_a_connection_that_fails_in_any_way(house: House) -> None:
+    async def connect() -> asyncpg.Connection:
+        raise RuntimeError("a driver's mistake")
+
+    receipt = await do(house, patient(1))
+    async with projector(house) as moved:
+        running = asyncio.create_task(moved.run([HERE], connect))
+        await house.progress.reach(HERE, receipt.last or 0, ["registry"])
+        moved.stop()
+        await running

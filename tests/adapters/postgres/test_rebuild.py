@@ -8,13 +8,13 @@ import asyncpg
 import pytest
 
 from adapters.postgres.reads import ReadTransaction
-from adapters.postgres.rebuild import Rebuild, RebuildUnderWay, Rebuilt
+from adapters.postgres.rebuild import Rebuild, RebuildUnderWay, Rebuilt, bring_up_to_date, outdated
 from adapters.postgres.rows import open_rows
 from api.house import House
 from domain.consent import WithdrawProxyAccess
 from domain.identity import CloseAccount
 from domain.kernel.event import Recorded
-from domain.kernel.readmodel import Projection, Select, Table, Write
+from domain.kernel.readmodel import Projection, Put, Select, Table, Write
 from domain.registry import RegisterPerson
 from projections import records
 from projections.catalogue import PROJECTIONS, projection
@@ -22,6 +22,7 @@ from tests.adapters.postgres.acts import (
     HERE,
     THERE,
     account,
+    damage,
     do,
     granting,
     patient,
@@ -233,3 +234,82 @@ async def test_a_rebuild_heals_what_a_poisoned_event_had_set_aside(house: House)
     healed = await rebuilt(house, records.PROJECTION)
     assert (healed.poisoned, healed.rows["records_condition"]) == (0, 6)
     assert await rows(house.settings.dsn, dead) == []
+
+
+LETTERS = "SELECT consumer, position, chart::text, error FROM dead_letter ORDER BY 1, 2"
+
+
+def refused_for(chart: str) -> Projection:
+    """The records, whose rows of one chart PostgreSQL does not take."""
+
+    def project(recorded: Recorded) -> Iterator[Write]:
+        for write in records.project(recorded):
+            if recorded.header.chart == chart and isinstance(write, Put):
+                yield replace(write, values={**write.values, "position": 1 << 63})
+            else:
+                yield write
+
+    return replace(records.PROJECTION, project=project)
+
+
+async def test_a_row_that_is_refused_is_set_aside_by_a_rebuild(house: House) -> None:
+    charts = [(await do(house, patient(n))).streams[0] for n in range(2)]
+    for number in range(6):
+        await do(house, problem(charts[number % 2], number))
+    answer = await rebuilt(house, refused_for(charts[0]))
+    assert (answer.poisoned, answer.rows["records_condition"]) == (1, 3)
+    assert await rows(house.settings.dsn, LETTERS) == [("records", 7, charts[0], "DataError")]
+
+
+async def test_an_interrupted_rebuild_leaves_the_dead_letters_as_they_were(house: House) -> None:
+    chart = (await do(house, patient(1))).streams[0]
+    await do(house, problem(chart, 1))
+
+    def interrupted(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    dsn = house.settings.role_dsn("projector")
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+        rebuild = Rebuild(pool, house.keys, refused_for(chart), interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            await rebuild.run(await house.tenants())
+    assert await rows(house.settings.dsn, LETTERS) == []
+
+
+async def test_a_rebuild_ends_before_a_poisoned_withdrawal_without_a_chart(house: House) -> None:
+    person = (await do(house, patient(1))).streams[1]
+    who = (await do(house, account("a", person))).streams[0]
+    await do(house, CloseAccount(account=who, reason="moved"))
+    broken = "UPDATE event SET body = set_byte(body, 40, get_byte(body, 40) # 1) WHERE position = 5"
+    await damage(house.settings.dsn, broken)
+    async with asyncio.timeout(20):
+        await rebuilt(house, projection("identity"))
+    place = "SELECT position FROM checkpoint WHERE projection = 'identity' AND tenant = $1"
+    assert await rows(house.settings.dsn, place, HERE) == [(4,)]
+
+
+async def test_processes_that_start_together_rebuild_or_wait_and_none_fails(
+    house: House,
+) -> None:
+    chart = (await do(house, patient(1))).streams[0]
+    await do(house, problem(chart, 1))
+    async with projector(house) as moved:
+        await moved.advance(HERE)
+    await rows(house.settings.dsn, "UPDATE checkpoint SET version = 0 WHERE projection = 'records'")
+    tenants, dsn = await house.tenants(), house.settings.role_dsn("projector")
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool, asyncio.timeout(20):
+        wish = (pool, house.keys, tenants, PROJECTIONS, silent)
+        assert await outdated(pool, tenants, PROJECTIONS) == [records.PROJECTION]
+        await asyncio.gather(*(bring_up_to_date(*wish) for _ in range(3)))
+        assert await outdated(pool, tenants, PROJECTIONS) == []
+    assert len(await opened(house, records.CONDITION)) == 2  # clear and opened
+
+
+async def test_an_older_release_does_not_rebuild_what_a_newer_one_wrote(house: House) -> None:
+    await do(house, patient(1))
+    async with projector(house) as moved:
+        await moved.advance(HERE)
+    await rows(house.settings.dsn, "UPDATE checkpoint SET version = 9")
+    dsn = house.settings.role_dsn("projector")
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+        assert await outdated(pool, await house.tenants(), PROJECTIONS) == []
