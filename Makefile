@@ -3,7 +3,7 @@ PYTHON  ?= python3
 VENV    ?= .venv
 SAMPLES ?=
 WORKERS ?=
-BENCH   ?= append
+BENCH   ?=
 
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete

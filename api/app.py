@@ -1,8 +1,10 @@
 """The HTTP application: GraphQL under /graphql, health under /healthz and /readyz."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 
+import asyncpg
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -16,6 +18,8 @@ from api.house import House
 from api.opaque import OpaqueIds
 from domain.kernel.context import Actor
 from schema.root import build, executable
+
+READY_SECONDS = 2.0
 
 
 class Door:
@@ -48,9 +52,13 @@ class Door:
     async def ids(self, tenant: str) -> OpaqueIds:
         """The opaque ids of a tenant."""
         if tenant not in self._ids:
-            secret = await self._house.keys.tenant_secret(tenant, "opaque-id")
-            self._ids[tenant] = OpaqueIds(tenant, secret)
+            self._ids[tenant] = await ids_of(self._house, tenant)
         return self._ids[tenant]
+
+
+async def ids_of(house: House, tenant: str) -> OpaqueIds:
+    """The opaque ids of a tenant, under the tenant's secret."""
+    return OpaqueIds(tenant, await house.keys.tenant_secret(tenant, "opaque-id"))
 
 
 def application(house: House, verifier: TokenVerifier, *, development: bool = False) -> Starlette:
@@ -62,7 +70,11 @@ def application(house: House, verifier: TokenVerifier, *, development: bool = Fa
         return JSONResponse({"status": "pass"})
 
     async def ready(_request: Request) -> JSONResponse:
-        await house.api.fetchval("SELECT 1")
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await house.api.fetchval("SELECT 1")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return JSONResponse({"status": "fail"}, 503)
         return JSONResponse({"status": "pass"})
 
     return Starlette(

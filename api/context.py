@@ -12,19 +12,19 @@ from typing import Any
 
 from adapters.keys.refused import KeyRefused
 from adapters.postgres.documents import document
-from adapters.postgres.progress import PositionTimeout as NotReached
+from adapters.postgres.quarantine import set_aside
 from adapters.postgres.reads import ReadTransaction
-from adapters.postgres.writer import LogUnavailable
-from api.graphql import AuditUnavailable, PositionInvalid, PositionTimeout
+from api.graphql import AuditUnavailable, PositionInvalid
 from api.house import House
 from api.looks import Looks
 from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
 from api.permits import Permits
+from api.retryable import retryable
 from domain.kernel.command import Command
 from domain.kernel.context import Actor, Authority
 from domain.kernel.event import Recorded
-from domain.kernel.log import Appended
+from domain.kernel.log import Appended, Conflict, Known
 from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound, Unavailable
@@ -71,10 +71,10 @@ class Operation:
         row = await document(house.api, house.keys, self.tenant, ACCOUNT, self.account)
         return row.display_name if isinstance(row, AccountRow) else ""
 
-    async def may_open(self, panel: Panel, chart: str) -> bool:
-        """Whether the panel's rule permits; a refusal is put on record."""
+    async def may_open(self, rule: Rule, chart: str) -> bool:
+        """Whether the rule permits; a refusal is put on record."""
         with contextlib.suppress(NotFound):
-            await self._permits.of_chart(panel.rule, chart)
+            await self._permits.of_chart(rule, chart)
             return True
         return False
 
@@ -95,10 +95,11 @@ class Operation:
         return page
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
-        """The newest row of each chart, for lists of charts."""
+        """The newest row of each chart whose panel is open and not set aside."""
         permits = await self._permits.of_charts(panel.rule, charts)
+        hidden = await set_aside(self._house.api, self.tenant, panel.projection, list(permits))
         try:
-            rows = await self._reads.first_rows(panel.table, charts)
+            rows = await self._reads.first_rows(panel.table, [*permits.keys() - hidden])
         except KeyRefused as error:
             raise Unavailable() from error
         for chart, row in rows.items():
@@ -117,7 +118,8 @@ class Operation:
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""
         request = Request(command=command, actor=self._actor, key=key, correlation=self.correlation)
-        receipt = await self._house.do(request)
+        with retryable():
+            receipt = await self._house.do(request)
         if receipt.last is not None:
             self._position = max(self._position, receipt.last)
             await self._reach(receipt.last, PERMISSIONS)
@@ -132,19 +134,15 @@ class Operation:
         await self._reach(position, _ALL)
 
     async def _reach(self, position: int, projections: Sequence[str]) -> None:
-        try:
+        with retryable():
             await self._house.progress.reach(self.tenant, position, projections)
-        except NotReached as error:
-            raise PositionTimeout() from error
 
     async def settle(self) -> Mapping[str, object]:
         """Commit the looks; nothing leaves without them."""
         appends = self._looks.appends(self.now())
-        try:
+        with retryable():
             answers = await asyncio.gather(*map(self._house.log.append, appends))
-        except LogUnavailable as error:
-            raise AuditUnavailable() from error
-        if not all(isinstance(answer, Appended) for answer in answers):
+        if not all(map(_durable, answers)):
             raise AuditUnavailable()
         if self._position == 0:
             return {}
@@ -153,3 +151,8 @@ class Operation:
     async def close(self) -> None:
         """End the read transaction."""
         await self._reads.close()
+
+
+def _durable(answer: Appended | Conflict | Known) -> bool:
+    """Known is the first answer to looks that were sent again after a lost connection."""
+    return isinstance(answer, Appended) or (isinstance(answer, Known) and answer.same_request)

@@ -21,7 +21,8 @@ class _Look:
     as_of: int | None
     rules: list[str] = field(default_factory=list)
     panels: list[str] = field(default_factory=list)
-    records: list[str] = field(default_factory=list)
+    records: dict[str, None] = field(default_factory=dict)
+    """A set in the order of the answer: what several aliases show is seen once."""
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Looks:
             look.rules.append(rule)
         if panel not in look.panels:
             look.panels.append(panel)
-        look.records.extend(records)
+        look.records.update(dict.fromkeys(records))
 
     def refused(self, chart: str | None, rule: str) -> None:
         """Note a refusal: one per operation and chart."""
@@ -59,18 +60,19 @@ class Looks:
         """The appends that put all of it on record, each under its own context."""
         trail = audit.trail_of(self.actor, now)
         looks = [
-            self._append(trail, now, " ".join(look.rules), basis, self._viewed(chart, trail, look))
+            self._append(now, " ".join(look.rules), basis, self._viewed(chart, trail, look))
             for (chart, basis, _), look in self._looks.items()
         ]
         refusals = []
         for chart, rule in self._refusals.items():
             refused = audit.AccessRefused(operation=self.operation, chart=chart)
             draft = Draft(stream=trail, event=refused)
-            refusals.append(self._append(trail, now, rule, Basis("none"), (draft,)))
+            refusals.append(self._append(now, rule, Basis("none"), (draft,)))
         return looks + refusals
 
     def _viewed(self, chart: str | None, trail: str, look: _Look) -> tuple[Draft, ...]:
-        runs = range(0, max(len(look.records), 1), MAX_RECORDS)
+        records = tuple(look.records)
+        runs = range(0, max(len(records), 1), MAX_RECORDS)
         return tuple(
             Draft(
                 stream=trail,
@@ -80,21 +82,20 @@ class Looks:
                     chart=chart,
                     operation=self.operation,
                     panels=tuple(look.panels),
-                    records=tuple(look.records[start : start + MAX_RECORDS]),
-                    count=len(look.records[start : start + MAX_RECORDS]),
+                    records=records[start : start + MAX_RECORDS],
+                    count=len(records[start : start + MAX_RECORDS]),
                     at_position=look.as_of,
                 ),
             )
             for start in runs
         )
 
-    def _append(
-        self, trail: str, now: datetime, rule: str, basis: Basis, drafts: tuple[Draft, ...]
-    ) -> Append:
-        actor = self.actor
+    def _append(self, now: datetime, rule: str, basis: Basis, drafts: tuple[Draft, ...]) -> Append:
+        actor, first = self.actor, drafts[0]
         context = Context(
             actor=actor.id,
             actor_kind=actor.kind,
+            on_behalf_of=first.chart if basis.kind == "proxy-grant" else None,
             purpose=purpose_of(actor, basis),
             basis=basis.kind,
             basis_reference=basis.reference,
@@ -113,5 +114,5 @@ class Looks:
             fingerprint=b"",
             context=context,
             drafts=drafts,
-            expected=(Expected(stream=trail, version=None),),
+            expected=(Expected(stream=first.stream, version=None),),
         )

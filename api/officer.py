@@ -1,13 +1,13 @@
 """What a compliance officer may ask: the trail, and a record as it was known at a position."""
 
+import asyncio
 from datetime import datetime, timedelta
 
-from adapters.postgres.progress import PositionTimeout as NotReached
 from adapters.postgres.trail import Trail
-from api.graphql import PositionTimeout
 from api.house import House
 from api.looks import Looks
 from api.permits import Permits
+from api.retryable import retryable
 from domain import audit
 from domain.kernel.event import Recorded
 from domain.kernel.readmodel import Page, Select
@@ -17,6 +17,7 @@ from schema.kernel.context import TrailQuery
 
 TRAIL = "audit"
 _PAST = tuple(projection for projection in PROJECTIONS if not projection.everything)
+_PAST_TYPES = frozenset(name for projection in _PAST for name in projection.types)
 
 
 class Officer:
@@ -28,6 +29,7 @@ class Officer:
         self._permits = permits
         self._looks = looks
         self._trail = Trail(house.auditor, house.keys, tenant)
+        self._turn = asyncio.Lock()
         self._past: dict[tuple[str, int], Past] = {}
 
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
@@ -57,21 +59,23 @@ class Officer:
         """A page of a panel as of a position, folded from the log. Raises NotFound."""
         rule = audit.view_past
         permit = await self._permits.of_organization(rule, select.chart)
-        if (select.chart, as_of) not in self._past:
-            chosen = audit.Selection(chart=select.chart, upto=as_of)
-            positions = await self._trail.positions(chosen)
-            events = await self._trail.events(positions)
-            self._past[select.chart, as_of] = Past(_PAST, events)
-        page = self._past[select.chart, as_of].page(select)
+        page = (await self._folded(select.chart, as_of)).page(select)
         seen = [row.id for row in page.rows]
         self._looks.saw(select.chart, permit.basis, rule.name, select.panel.name, seen, as_of)
         return page
 
+    async def _folded(self, chart: str, as_of: int) -> Past:
+        """The chart's past as of a position; loaded once, whichever panel asks first."""
+        async with self._turn:
+            if (chart, as_of) not in self._past:
+                chosen = audit.Selection(chart=chart, upto=as_of)
+                positions = await self._trail.positions(chosen, types=_PAST_TYPES)
+                self._past[chart, as_of] = Past(_PAST, await self._trail.events(positions))
+            return self._past[chart, as_of]
+
     async def _head(self) -> int:
         """The log's last position, reached by the trail: what is found there then is complete."""
         head = await self._trail.head()
-        try:
+        with retryable():
             await self._house.progress.reach(self._tenant, head, (TRAIL,))
-        except NotReached as error:
-            raise PositionTimeout() from error
         return head

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
-from adapters.postgres.progress import PositionTimeout as NotReached
-from api.graphql import AuditUnavailable
 from api.house import House
 from api.looks import Looks
+from api.retryable import retryable
 from domain.kernel.context import Actor, Authority, Subject
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Asking, Permit, Rule
 
 
 class Permits:
-    """The permits of one actor. Every method raises NotFound where the rule refuses."""
+    """The permits of one actor.
+
+    Methods raise NotFound where the rule refuses, PositionTimeout where permissions lag behind.
+    """
 
     def __init__(self, house: House, actor: Actor, looks: Looks) -> None:
         self._house = house
@@ -32,9 +34,13 @@ class Permits:
         return self._ask(rule, Subject(chart=chart), authority), set_aside
 
     async def of_charts(self, rule: Rule, charts: Sequence[str]) -> dict[str, Permit]:
-        """The permit about each of several charts."""
+        """The permits about several charts; those that the rule refuses are left out, unnoted.
+
+        For lists, where nobody asked for any one of the charts.
+        """
         authority, _ = await self._authority(None)
-        return {chart: self._ask(rule, Subject(chart=chart), authority) for chart in charts}
+        asked = {chart: self._permit(rule, Subject(chart=chart), authority) for chart in charts}
+        return {chart: permit for chart, permit in asked.items() if permit is not None}
 
     async def of_organization(self, rule: Rule, chart: str | None) -> Permit:
         """The permit of somebody who acts for the organisation, whatever the chart."""
@@ -42,20 +48,21 @@ class Permits:
         return self._ask(rule, Subject(chart=chart), authority)
 
     def _ask(self, rule: Rule, subject: Subject, authority: Authority) -> Permit:
-        now = self._house.log.now()
-        asking = Asking(actor=self._actor, subject=subject, authority=authority, now=now)
-        permit = rule.permit(asking)
+        permit = self._permit(rule, subject, authority)
         if permit is None:
             self._looks.refused(subject.chart, rule.name)
             raise NotFound()
         return permit
 
+    def _permit(self, rule: Rule, subject: Subject, authority: Authority) -> Permit | None:
+        now = self._house.log.now()
+        asking = Asking(actor=self._actor, subject=subject, authority=authority, now=now)
+        return rule.permit(asking)
+
     async def _authority(self, chart: str | None) -> tuple[Authority, frozenset[str]]:
         if chart not in self._known:
-            try:
+            with retryable():
                 self._known[chart] = await self._house.authorities.read_with_quarantine(
                     self._actor, Subject(chart=chart)
                 )
-            except NotReached as error:
-                raise AuditUnavailable() from error
         return self._known[chart]

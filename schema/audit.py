@@ -9,6 +9,7 @@ from domain import audit
 from domain.audit import AccessRefused, AuditReplayed, RecordsViewed
 from domain.kernel.event import Recorded
 from schema.kernel.context import SchemaContext, TrailQuery
+from schema.kernel.ids import chart_of, known
 from schema.kernel.paging import After, Connection, CursorInvalid, First, Info, checked, connected
 from schema.kernel.ruled import field, ruled, said
 
@@ -23,7 +24,7 @@ class AuditEntry:
     at: str = said("When it became durable (RFC 3339).")
     actor: strawberry.ID = said("Who acted.")
     actor_kind: str = said("account, operator, system or anonymous.")
-    on_behalf_of: strawberry.ID | None = said("For whom they acted.")
+    on_behalf_of: strawberry.ID | None = said("The chart of the patient for whom they acted.")
     chart: strawberry.ID | None = said("Whose record it was about.")
     purpose: str = said("HL7 purpose of use.")
     basis: str = said("Why it was allowed; none for a refusal.")
@@ -51,8 +52,8 @@ class AuditEntry:
             at=recorded.committed_at.isoformat(),
             actor=_actor(context, stated.actor, stated.actor_kind),
             actor_kind=stated.actor_kind,
-            on_behalf_of=_account(context, stated.on_behalf_of),
-            chart=None if chart is None else strawberry.ID(context.ids.hide("chart", chart)),
+            on_behalf_of=_chart(context, stated.on_behalf_of),
+            chart=_chart(context, chart),
             purpose=stated.purpose,
             basis=stated.basis,
             rule=stated.rule,
@@ -73,15 +74,16 @@ def _actor(context: SchemaContext, actor: str, kind: str) -> strawberry.ID:
     return strawberry.ID(context.ids.hide("account", actor) if kind == "account" else actor)
 
 
-def _account(context: SchemaContext, account: str | None) -> strawberry.ID | None:
-    return None if account is None else strawberry.ID(context.ids.hide("account", account))
+def _chart(context: SchemaContext, chart: str | None) -> strawberry.ID | None:
+    return None if chart is None else strawberry.ID(context.ids.hide("chart", chart))
 
 
 ChartFilter = Annotated[
     strawberry.ID | None, strawberry.argument(description="Only about this chart.")
 ]
 ActorFilter = Annotated[
-    strawberry.ID | None, strawberry.argument(description="Only by this actor.")
+    strawberry.ID | None,
+    strawberry.argument(description="Only by this account, or by the operator of this name."),
 ]
 Since = Annotated[datetime | None, strawberry.argument(description="Not before this moment.")]
 Until = Annotated[datetime | None, strawberry.argument(description="Before this moment.")]
@@ -105,8 +107,8 @@ class AuditQuery:
         """One ruled read of the log."""
         context = info.context
         query = TrailQuery(
-            chart=None if chart is None else context.ids.reveal("chart", chart),
-            actor=None if actor is None else context.ids.reveal("account", actor),
+            chart=None if chart is None else chart_of(context.ids, chart),
+            actor=None if actor is None else known(context.ids, "account", actor) or actor,
             since=since,
             until=until,
             first=checked(first),

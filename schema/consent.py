@@ -1,19 +1,24 @@
 """Proxy access as GraphQL: who may act for the patient, granting and withdrawing it."""
 
 import enum
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from domain import consent
-from domain.consent import GrantEndsInThePast, GrantProxyAccess, WithdrawProxyAccess
+from domain.consent import (
+    GrantEndsInThePast,
+    GrantProxyAccess,
+    GrantTooLong,
+    WithdrawProxyAccess,
+)
 from domain.kernel.command import Command
 from domain.kernel.readmodel import Row
 from domain.kernel.refusal import Refusal
 from projections.consent import ProxyRow
-from schema.kernel.context import SchemaContext
+from schema.kernel.context import Ids, SchemaContext
+from schema.kernel.ids import NO_CHART, chart_of, known
 from schema.kernel.paging import Info, shape
 from schema.kernel.problems import (
     BusyProblem,
@@ -125,11 +130,11 @@ WithdrawInput = Annotated[WithdrawProxyAccessInput, strawberry.argument(descript
 
 
 async def _changed(
-    context: SchemaContext, wish: Callable[[], Command[consent.Grant]], key: str
+    context: SchemaContext, wish: Command[consent.Grant], key: str
 ) -> ProxyAccessResult:
     try:
-        receipt = await context.do(wish(), key)
-    except GrantEndsInThePast as refusal:
+        receipt = await context.do(wish, key)
+    except (GrantEndsInThePast, GrantTooLong) as refusal:
         return InputProblem.of(refusal, "until")
     except Refusal as refusal:
         problem = common_problem(refusal)
@@ -142,31 +147,29 @@ async def _changed(
     )
 
 
+def _about(ids: Ids, chart: str, grantee: str) -> tuple[str, str]:
+    """Chart and person; a person that is no id of ours makes it a wish about nobody's chart."""
+    person = known(ids, "person", grantee)
+    return (NO_CHART, NO_CHART) if person is None else (chart_of(ids, chart), person)
+
+
 async def _grant(info: Info, input: GrantInput) -> ProxyAccessResult:
-    return await _changed(
-        info.context,
-        lambda: GrantProxyAccess(
-            chart=info.context.ids.reveal("chart", input.chart),
-            grantee=info.context.ids.reveal("person", input.grantee),
-            kind=str(input.kind.value),
-            scopes=tuple(str(scope.value) for scope in input.scopes),
-            until=input.until,
-            seen_version=input.expected_version,
-        ),
-        input.idempotency_key,
+    chart, grantee = _about(info.context.ids, input.chart, input.grantee)
+    wish = GrantProxyAccess(
+        chart=chart,
+        grantee=grantee,
+        kind=str(input.kind.value),
+        scopes=tuple(str(scope.value) for scope in input.scopes),
+        until=input.until,
+        seen_version=input.expected_version,
     )
+    return await _changed(info.context, wish, input.idempotency_key)
 
 
 async def _withdraw(info: Info, input: WithdrawInput) -> ProxyAccessResult:
-    return await _changed(
-        info.context,
-        lambda: WithdrawProxyAccess(
-            chart=info.context.ids.reveal("chart", input.chart),
-            grantee=info.context.ids.reveal("person", input.grantee),
-            seen_version=input.expected_version,
-        ),
-        input.idempotency_key,
-    )
+    chart, grantee = _about(info.context.ids, input.chart, input.grantee)
+    wish = WithdrawProxyAccess(chart=chart, grantee=grantee, seen_version=input.expected_version)
+    return await _changed(info.context, wish, input.idempotency_key)
 
 
 @strawberry.type(description="Changes of proxy access.")

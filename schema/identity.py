@@ -11,14 +11,19 @@ from projections import registry as registry_panels
 from schema.kernel.context import SchemaContext
 from schema.kernel.paging import After, Connection, First, Info, checked, connected
 from schema.kernel.ruled import field, ruled, said
+from schema.opening import SCOPES, opening
 from schema.registry import Patient
 
 
-@strawberry.type(directives=ruled(registry.view), description="A record that is open to you.")
+@strawberry.type(directives=ruled(opening), description="A record that is open to you.")
 class OpenRecord:
     """A chart with the relationship that opens it."""
 
-    patient: Patient = said("Whose record it is; give its id as `chart` of the query `record`.")
+    chart: strawberry.ID = said("The chart's id; give it as `chart` of the query `record`.")
+    patient: Patient | None = strawberry.field(
+        description="Whose record it is; null where you may see a part of it only.",
+        directives=ruled(registry.view),
+    )
     relationship: str = said("own-record, proxy-grant or care-relationship.")
 
 
@@ -33,7 +38,7 @@ class Me:
     organization: str = said("The organisation that you are signed in to.")
     roles: list[str] = said("Your roles as staff.")
 
-    @field(registry.view, "The records open to you, your own first.")
+    @field(opening, "The records open to you, your own first.")
     async def records(
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[OpenRecord]:
@@ -45,13 +50,16 @@ class Me:
         later = [chart for chart in charts if seen is None or _place(charts, chart) > seen]
         page = later[:size]
         rows = await context.first_rows(registry_panels.demographics, page)
-        shown = [chart for chart in page if chart in rows]
         return connected(
             [
-                OpenRecord(patient=Patient.of(context, rows[chart]), relationship=charts[chart])
-                for chart in shown
+                OpenRecord(
+                    chart=strawberry.ID(context.ids.hide("chart", chart)),
+                    patient=Patient.of(context, rows[chart]) if chart in rows else None,
+                    relationship=charts[chart],
+                )
+                for chart in page
             ],
-            [context.ids.to_cursor(_place(charts, chart)) for chart in shown],
+            [context.ids.to_cursor(_place(charts, chart)) for chart in page],
             more=len(later) > size,
             began_after=after is not None,
         )
@@ -67,7 +75,7 @@ def _relationships(authority: Authority, now: datetime) -> Iterator[tuple[str, s
             if relation.since <= now and (relation.until is None or relation.until > now):
                 yield relation.chart, "care-relationship"
     for grant in authority.grants:
-        if "records" in grant.scopes and (grant.until is None or grant.until > now):
+        if not grant.scopes.isdisjoint(SCOPES) and (grant.until is None or grant.until > now):
             yield grant.chart, "proxy-grant"
     for chart in authority.own_charts:
         yield chart, "own-record"

@@ -2,13 +2,11 @@
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
 from domain import audit, care, consent, identity, prescriptions, records, registry, results
 from domain.kernel.readmodel import Select
-from domain.kernel.refusal import NotFound
 from projections import care as care_panels
 from projections import consent as consent_panels
 from projections import prescriptions as prescription_panels
@@ -17,8 +15,10 @@ from projections import registry as registry_panels
 from projections import results as result_panels
 from schema.care import Visit
 from schema.consent import ProxyGrant
+from schema.kernel.ids import chart_of
 from schema.kernel.paging import After, Connection, First, Info, Where, panel_page
 from schema.kernel.ruled import field, ruled
+from schema.opening import opening
 from schema.prescriptions import Medication
 from schema.records import Allergy, Condition, Immunization, Observation
 from schema.registry import Patient
@@ -31,7 +31,7 @@ MaybeChartId = Annotated[
 ]
 
 
-@strawberry.type(directives=ruled(registry.view), description="One patient's record.")
+@strawberry.type(directives=ruled(opening), description="One patient's record.")
 class Record:
     """Panels of one chart, now or as of a position. Each panel asks its own rule."""
 
@@ -113,8 +113,6 @@ class Record:
         )
 
 
-NO_CHART = str(UUID(int=0))
-"""What a text stands for that is no id: nobody's chart, refused and on record like any other."""
 AsOf = Annotated[
     datetime | None,
     strawberry.argument(description="The moment that the record is shown as of; now unless given."),
@@ -125,12 +123,12 @@ AsOf = Annotated[
 class RecordQuery:
     """Queries of one patient's record."""
 
-    @field(registry.view, "A patient's record; null where there is none or you may not see it.")
+    @field(opening, "A patient's record; null where there is none or you may not see it.")
     async def record(self, info: Info, chart: MaybeChartId = None) -> Record | None:
-        """The record's door: the rule is asked before any panel is."""
+        """The record's door: it opens where any panel does, and each panel asks its own rule."""
         context = info.context
         ident = await _chart(info, chart)
-        if ident is None or not await context.may_open(registry_panels.demographics, ident):
+        if ident is None or not await context.may_open(opening, ident):
             return None
         return Record(where=Where(ident))
 
@@ -139,15 +137,12 @@ class RecordQuery:
     )
     async def record_as_of(self, info: Info, chart: ChartId, at: AsOf = None) -> Record | None:
         """The record folded from the log up to a position."""
-        ident = info.context.ids.reveal("chart", chart)
+        ident = chart_of(info.context.ids, chart)
         return Record(where=Where(ident, await info.context.position_at(ident, at)))
 
 
 async def _chart(info: Info, chart: strawberry.ID | None) -> str | None:
     if chart is not None:
-        try:
-            return info.context.ids.reveal("chart", chart)
-        except NotFound:
-            return NO_CHART
+        return chart_of(info.context.ids, chart)
     authority = await info.context.authority(identity.view_own)
     return min(authority.own_charts, default=None)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import click
 
@@ -16,16 +18,18 @@ from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
 from api.house import ClockSkew, House, open_house, projecting
+from api.serving import PortTaken
 from api.settings import SettingMissing, Settings
 from domain.kernel.context import Actor
 from domain.kernel.refusal import Refusal
 
 RUNNING = "running.json"
 """Written by a running demo below its folder: the DSN of its server."""
+ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
-    ClockSkew, EmbeddedServerError, KeyRefused, LogUnavailable, PositionTimeout, RebuildUnderWay,
-    Refusal, SettingMissing,
+    ClockSkew, EmbeddedServerError, KeyRefused, LogUnavailable, PortTaken, PositionTimeout,
+    RebuildUnderWay, Refusal, SettingMissing,
 )  # fmt: skip
 
 
@@ -74,15 +78,27 @@ def settings_at(folder: Path) -> Iterator[Settings]:
     if os.environ.get("ANAMNESIS_DSN"):
         yield Settings.from_environment(os.environ)
         return
-    running = folder / RUNNING
-    if running.exists():
-        dsn = json.loads(running.read_text())["dsn"]
+    dsn = _running(folder)
+    if dsn is not None:
         yield Settings.in_folder(folder, dsn, profile="demo")
         return
     if not (folder / "postgres").exists():
         raise SettingMissing("ANAMNESIS_DSN")
     with start_postgres(folder / "postgres") as server:
         yield Settings.in_folder(folder, server.dsn(), profile="demo")
+
+
+def _running(folder: Path) -> str | None:
+    """The DSN of the demo in this folder; None where none runs, whatever an ended one left."""
+    try:
+        dsn = str(json.loads((folder / RUNNING).read_text())["dsn"])
+        where = parse_qs(urlsplit(dsn).query)
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.settimeout(ANSWER_SECONDS)
+            caller.connect(f"{where['host'][0]}/.s.PGSQL.{where['port'][0]}")
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return dsn
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from adapters.postgres.trail import Trail
+from api.app import ids_of
 from api.cli.place import house_at, named_operator, only_tenant, operator_actor, placed
 from api.house import House
 from domain import audit
@@ -18,26 +19,43 @@ from domain.audit import RecordReplay, Selection
 from domain.kernel.context import Actor
 from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.perform import Request
+from domain.kernel.refusal import NotFound
 
 PAGE = 500
+_MOMENTS = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
+
+
+def _utc(_context: object, _option: object, moment: datetime | None) -> datetime | None:
+    """A moment without a zone is UTC, wherever this machine is."""
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)
+
+
+def _chart(_context: object, _option: object, given: str | None) -> str | None:
+    """The stream's UUID, or an opaque id as it came. Raises a usage error for anything else."""
+    if given is None or given.startswith("chart_"):
+        return given
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise click.BadParameter("a chart is chart_... or the UUID of its stream") from None
 
 
 @click.command()
 @click.option("--tenant", help="Whose log; may be left out where there is one.")
-@click.option("--chart", type=click.UUID, help="Only events about this chart (its stream id).")
+@click.option("--chart", callback=_chart, help="Only about this chart (chart_... or stream id).")
 @click.option("--actor", help="Only events by this actor.")
 @click.option("--stream", type=click.UUID, help="Only events of this stream.")
-@click.option(
-    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]), help="From then."
-)
-@click.option("--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]), help="Before.")
+@click.option("--since", type=_MOMENTS, callback=_utc, help="From then; UTC without a zone.")
+@click.option("--until", type=_MOMENTS, callback=_utc, help="Before; UTC without a zone.")
 @click.option("--at", "upto", type=click.IntRange(min=1), help="Nothing after this position.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @named_operator
 @placed
 def replay(
     tenant: str | None,
-    chart: UUID | None,
+    chart: str | None,
     actor: str | None,
     stream: UUID | None,
     since: datetime | None,
@@ -49,25 +67,35 @@ def replay(
     folder: Path,
 ) -> None:
     """Show events in the order of the log. The replay itself is an event, written first."""
-    selection = Selection(
-        chart=_text(chart),
-        actor=actor,
-        stream=_text(stream),
-        since=_utc(since),
-        until=_utc(until),
-        upto=upto,
-    )
     if not any((chart, actor, stream, since, until, upto)):
         raise click.UsageError("say what to replay: --chart, --actor, --stream, --since, --until")
+    selection = Selection(
+        actor=actor,
+        stream=None if stream is None else str(stream),
+        since=since,
+        until=until,
+        upto=upto,
+    )
 
     async def show() -> None:
         async with house_at(folder) as house:
             chosen = await only_tenant(house, tenant)
+            about = replace(selection, chart=await _revealed(house, chosen, chart))
             who = operator_actor(chosen, operator, reason)
-            async for event in replayed(house, selection, who):
+            async for event in replayed(house, about, who):
                 click.echo(as_line(event) if as_json else as_words(event))
 
     asyncio.run(show())
+
+
+async def _revealed(house: House, tenant: str, chart: str | None) -> str | None:
+    """The stream of a chart given by its opaque id. Raises a usage error for none of ours."""
+    if chart is None or not chart.startswith("chart_"):
+        return chart
+    try:
+        return (await ids_of(house, tenant)).reveal("chart", chart)
+    except NotFound:
+        raise click.UsageError("this chart is none of the tenant's ids") from None
 
 
 async def replayed(house: House, selection: Selection, who: Actor) -> AsyncIterator[Recorded]:
@@ -81,6 +109,7 @@ async def replayed(house: House, selection: Selection, who: Actor) -> AsyncItera
         trail=audit.trail_of(who, house.log.now()),
         selection=selection.text,
         count=len(positions),
+        chart=selection.chart,
         first=positions[0] if positions else None,
         last=positions[-1] if positions else None,
     )
@@ -118,11 +147,3 @@ def as_words(recorded: Recorded) -> str:
         f"{recorded.position:>8}  {recorded.committed_at:%Y-%m-%d %H:%M:%S}  {header.type}{about}"
         f"  by {stated.actor_kind} {stated.actor}, {stated.basis}, {stated.purpose}{why}"
     )
-
-
-def _text(ident: UUID | None) -> str | None:
-    return None if ident is None else str(ident)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone()

@@ -45,14 +45,14 @@ async def proxy_within_scope(world: World) -> str:
 
 async def clinician_by_relationship(world: World) -> str:
     """Dr Adeyemi opens those she treats and nobody else; the front desk opens no record."""
-    me = "{ me { records(first: 100) { edges { node { relationship patient { id } } } } } }"
+    me = "{ me { records(first: 100) { edges { node { relationship chart } } } } }"
     treated = (await world.ask("adeyemi", me)).data["me"]["records"]["edges"]
     hold(len(treated) > 0, "she treats nobody")
     hold(
         all(edge["node"]["relationship"] == "care-relationship" for edge in treated),
         "another relationship",
     )
-    charts = {edge["node"]["patient"]["id"] for edge in treated}
+    charts = {edge["node"]["chart"] for edge in treated}
     stories = [story for story in world.demo.stored.charts if story not in ("liam", "noor")]
     others = [chart for story in stories if (chart := await world.chart(story)) not in charts]
     for chart in others:

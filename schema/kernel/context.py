@@ -68,14 +68,17 @@ class SchemaContext(Protocol):
     async def display_name(self, rule: Rule) -> str:
         """The caller's own display name. Raises NotFound where the rule refuses."""
 
-    async def may_open(self, panel: Panel, chart: str) -> bool:
-        """Whether the panel's rule permits; a refusal is put on record."""
+    async def may_open(self, rule: Rule, chart: str) -> bool:
+        """Whether the rule permits; a refusal is put on record."""
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position. Raises NotFound and Unavailable."""
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
-        """The newest row of each chart, for lists of charts. Raises NotFound."""
+        """The newest row of each chart, for lists of charts.
+
+        Charts whose panel is closed to the caller or set aside are left out, without a refusal.
+        """
 
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow. Raises NotFound."""

@@ -49,6 +49,8 @@ PERSONAS: dict[str, str | None] = {
     "other patient": "omar",
     "proxy with every scope": "proxy-all",
     "proxy with records only": "proxy-records",
+    "proxy with results only": "proxy-results",
+    "proxy with prescriptions only": "proxy-prescriptions",
     "proxy with messaging and scheduling": "proxy-teen",
     "proxy after withdrawal": "proxy-withdrawn",
     "proxy after the end of the grant": "proxy-ended",
@@ -74,6 +76,8 @@ async def settle_in(world: World) -> None:
     soon = datetime.now(UTC) + timedelta(hours=1)
     await _proxy(world, "proxy-all", EVERYTHING)
     await _proxy(world, "proxy-records", ("records",))
+    await _proxy(world, "proxy-results", ("results",))
+    await _proxy(world, "proxy-prescriptions", ("prescriptions",))
     await _proxy(world, "proxy-teen", TEEN)
     await _proxy(world, "proxy-ended", EVERYTHING, until=soon)
     gone = await _proxy(world, "proxy-withdrawn", EVERYTHING)

@@ -1,21 +1,30 @@
 """The command line on a house that the environment names: codes, counts, and what the log keeps."""
 
+import asyncio
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import click
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from psycopg.rows import dict_row
 
 from adapters.embedded import EmbeddedPostgres
+from api.app import ids_of
 from api.cli import main
+from api.cli.place import actionable, settings_at
+from api.house import create_root, open_house
+from api.serving import listen
+from api.settings import SettingMissing, Settings
 from demo.seed import source_of
 from demo.stories import bundle_bytes, expected_counts, stories
 from tests.api.world import Seedbed, planted
@@ -54,6 +63,11 @@ class Console:
             for statement in statements:
                 connection.execute(statement.encode())
 
+    async def opaque(self, chart: str) -> str:
+        """The id of a chart of riverside as front ends see it."""
+        async with open_house(Settings.from_environment(self.environment)) as house:
+            return (await ids_of(house, "riverside")).hide("chart", chart)
+
     def head(self, tenant: str = "riverside") -> int:
         (row,) = self.rows("SELECT position FROM log_head WHERE tenant = %s", tenant)
         return int(row["position"])
@@ -69,6 +83,7 @@ def _console(dsn: str, folder: Path) -> Iterator[Console]:
 def console(dsn: str, tmp_path: Path) -> Iterator[Console]:
     """An empty house."""
     with _console(dsn, tmp_path / "house") as made:
+        create_root(Settings.from_environment(made.environment))
         yield made
 
 
@@ -138,7 +153,13 @@ def test_an_import_needs_an_operator_a_reason_and_a_tenant(
     assert console.head() == 0
 
 
-def test_a_replay_shows_exactly_the_selected_events_in_order(peopled: Console) -> None:
+def test_a_replay_shows_exactly_the_selected_events_in_order(
+    peopled: Console, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    request.addfinalizer(time.tzset)
+    request.addfinalizer(monkeypatch.undo)
     head = peopled.head()
     trail = peopled.rows("SELECT * FROM model.audit_trail WHERE tenant = 'riverside' ORDER BY 5, 2")
     chart = str(next(row["chart"] for row in trail if row["chart"] is not None))
@@ -146,12 +167,16 @@ def test_a_replay_shows_exactly_the_selected_events_in_order(peopled: Console) -
     since = trail[50]["at"]
     stamp = since.replace(microsecond=0).strftime("%Y-%m-%dT%H:%M:%S%z")
     second = since.replace(microsecond=0)
+    naive = second.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    opaque = asyncio.run(peopled.opaque(chart))
     for words, selected in (
         (("--chart", chart), lambda row: str(row["chart"]) == chart),
         (("--stream", stream), lambda row: str(row["stream"]) == stream),
         (("--actor", "demo"), lambda row: row["actor"] == "demo"),
         (("--since", stamp), lambda row: row["at"] >= second),
         (("--until", stamp), lambda row: row["at"] < second),
+        (("--since", naive), lambda row: row["at"] >= second),
+        (("--chart", opaque), lambda row: str(row["chart"]) == chart),
         (("--chart", chart, "--at", "40"), lambda row: str(row["chart"]) == chart
          and row["position"] <= 40),
     ):  # fmt: skip
@@ -215,6 +240,7 @@ def test_a_replay_that_cannot_be_put_on_record_shows_nothing(peopled: Console) -
         ("--at", "0", *NAMED),
         ("--since", "yesterday", *NAMED),
         ("--chart", "rosa", *NAMED),
+        ("--chart", "chart_rosa", *NAMED),
         ("--stream", "7", *NAMED),
     ],
 )
@@ -275,6 +301,41 @@ def test_migrating_twice_applies_nothing_the_second_time(
             assert console.head() == 0
     finally:
         postgres.drop_database("migrated_twice")
+
+
+def test_a_demo_that_ended_without_a_word_is_found_by_its_folder(tmp_path: Path) -> None:
+    gone = f"postgresql://postgres@/postgres?host={tmp_path / 'gone'}&port=5432"
+    note = tmp_path / "running.json"
+    empty = {name: value for name, value in os.environ.items() if "ANAMNESIS_" not in name}
+    (tmp_path / "postgres").mkdir(mode=0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", empty)
+        note.write_text(json.dumps({"dsn": gone, "pid": os.getpid()}))
+        with settings_at(tmp_path) as found:
+            assert found.dsn != gone
+            with psycopg.connect(found.dsn) as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+            note.write_text(json.dumps({"dsn": found.dsn, "pid": os.getpid()}))
+            with settings_at(tmp_path) as again:
+                assert again == found
+        for broken in ("", "{}", "[]", '{"dsn": 7}', '{"dsn": "postgresql://postgres@/"}'):
+            note.write_text(broken)
+            (tmp_path / "elsewhere").mkdir(exist_ok=True)
+            (tmp_path / "elsewhere" / "running.json").write_text(broken)
+            with pytest.raises(SettingMissing), settings_at(tmp_path / "elsewhere"):
+                pass
+
+
+def test_a_taken_port_is_a_sentence_and_not_a_traceback() -> None:
+    @click.command()
+    @actionable
+    def take() -> None:
+        with closing(listen(0)) as first:
+            listen(first.getsockname()[1])
+
+    result = CliRunner().invoke(take)
+    assert result.exit_code == 1
+    assert "Another program listens on this port" in result.stderr
 
 
 def test_without_a_house_the_missing_setting_is_named(tmp_path: Path) -> None:

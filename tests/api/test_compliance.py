@@ -16,11 +16,15 @@ from domain.consent import GrantProxyAccess, WithdrawProxyAccess
 from domain.kernel.command import Command
 from domain.kernel.event import Recorded
 from domain.kernel.perform import Request
+from domain.kernel.readmodel import Projection
 from domain.kernel.values import Concept, Moment, Quantity, Source
 from domain.records import Allergy, Condition, Fact, FileRecord
 from domain.results import Analyte, ReceiveResult, Report
+from projections.catalogue import PROJECTIONS
+from projections.kernel.past import Past
+from schema.kernel.ids import NO_CHART
 from tests.api.personas import PANELS
-from tests.api.world import Json, World, looks, revealed
+from tests.api.world import Json, World, looks, refusals, revealed
 
 pytestmark = pytest.mark.anyio
 TRAIL = """query Trail($chart: ID, $actor: ID, $since: DateTime, $until: DateTime, $first: Int!,
@@ -122,6 +126,67 @@ async def test_the_trail_by_actor_is_every_event_of_theirs(own_world: World) -> 
     assert len(found) == 3
     assert {(entry["actor"], entry["actorKind"]) for entry in found} == {(me, "account")}
     assert before < await own_world.head()
+
+
+async def test_the_trail_by_an_operators_name_is_what_they_did(own_world: World) -> None:
+    expected = [e.header.event for e in await own_world.since(0) if e.context.actor == "demo"]
+    found = await entries(own_world, actor="demo")
+    assert await names(own_world, found) == expected[::-1]
+    assert {(entry["actor"], entry["actorKind"]) for entry in found} == {("demo", "operator")}
+    assert await entries(own_world, actor="nobody") == []
+
+
+async def test_whom_a_proxy_acted_for_is_shown_as_that_chart(own_world: World) -> None:
+    chart = await own_world.chart("jun")
+    peek = "query Peek($c: ID!) { record(chart: $c) { patient { id } } }"
+    for person in ("mei", "jun"):
+        await own_world.data(person, peek, c=chart)
+    newest = """query ($c: ID!) { auditTrail(chart: $c, first: 2) { edges { node {
+      basis onBehalfOf } } } }"""
+    edges = (await own_world.data("priya", newest, c=chart))["auditTrail"]["edges"]
+    assert [(edge["node"]["basis"], edge["node"]["onBehalfOf"]) for edge in edges] == [
+        ("own-record", None), ("proxy-grant", chart),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("document", [TRAIL, THEN])
+async def test_a_malformed_chart_is_refused_on_record_once_like_an_absent_one(
+    world: World, document: str
+) -> None:
+    given = {"first": 5} if document is TRAIL else {}
+    for text in ("x", "", await world.chart("rosa", "noor") + "A"):
+        before = await world.head()
+        answer = await world.ask("sam", document, {"chart": text, **given})
+        assert answer.json()["errors"][0]["extensions"]["code"] == "kernel.not_found"
+        (refused,) = refusals(await world.since(before))
+        assert refused.chart == NO_CHART
+        data = await world.data("priya", document, chart=text, **given)
+        shown = data["auditTrail" if document is TRAIL else "recordAsOf"]
+        assert not shown.get("patient")
+        types = {edge["node"]["type"] for edge in shown.get("edges", [])}
+        assert types <= {"audit.access-refused", "audit.records-viewed"}
+
+
+async def test_the_past_opens_once_and_only_the_events_that_it_is_made_of(
+    own_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await own_world.data("rosa", NOW)
+    opened: list[Recorded] = []
+
+    class Watched(Past):
+        def __init__(self, projections: Sequence[Projection], events: list[Recorded]) -> None:
+            opened.extend(events)
+            super().__init__(projections, events)
+
+    monkeypatch.setattr("api.officer.Past", Watched)
+    await own_world.data("priya", THEN, chart=await own_world.chart("rosa"))
+    rosa = own_world.seeded.charts["rosa"]
+    needed = {name for one in PROJECTIONS if not one.everything for name in one.types}
+    about_her = [e for e in await own_world.since(0) if e.header.chart == rosa]
+    assert [e.position for e in opened] == [
+        e.position for e in about_her if e.header.type in needed
+    ]
+    assert "audit.records-viewed" in {e.header.type for e in about_her}
 
 
 async def test_since_and_until_bound_the_time_of_commit(own_world: World) -> None:

@@ -51,7 +51,7 @@ def test_panels_of_one_chart_and_basis_share_an_event_and_are_named_once() -> No
     noted = looks()
     noted.saw("chart-1", OWN, "records.view", "records.conditions", ["1"])
     noted.saw("chart-1", OWN, "results.view", "results.reports", ["2"])
-    noted.saw("chart-1", OWN, "records.view", "records.conditions", ["3"])
+    noted.saw("chart-1", OWN, "records.view", "records.conditions", ["3", "1"])
     (append,) = noted.appends(NOW)
     (draft,) = append.drafts
     assert draft.event == RecordsViewed(
@@ -98,7 +98,18 @@ def test_a_refusal_counts_once_per_chart(refused: list[str | None]) -> None:
 def test_an_event_of_1000_ids_is_sealed_below_its_cap() -> None:
     noted = looks()
     uuid = "ffffffff-ffff-4fff-bfff-ffffffffffff"
-    noted.saw(uuid, OWN, "a.rule", "x", [uuid] * MAX_RECORDS)
+    ids = [f"{uuid[:-4]}{number:04}" for number in range(MAX_RECORDS)]
+    noted.saw(uuid, OWN, "a.rule", "x", ids)
     event = noted.appends(NOW)[0].drafts[0].event
     assert isinstance(event, RecordsViewed)
+    assert event.count == MAX_RECORDS
     assert sum(len(record) + 3 for record in event.records) < 48 * 1024
+
+
+def test_a_look_by_a_grant_is_on_behalf_of_the_chart_and_no_other_look_is() -> None:
+    noted = looks()
+    noted.saw("chart-1", GRANT, "a.rule", "x", ["1"])
+    noted.saw("chart-1", OWN, "a.rule", "x", ["1"])
+    noted.refused("chart-1", "a.rule")
+    acted = [append.context.on_behalf_of for append in noted.appends(NOW)]
+    assert acted == ["chart-1", None, None]

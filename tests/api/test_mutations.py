@@ -4,9 +4,12 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import httpx2
 import pytest
 
+from adapters.postgres.authority import AuthorityReader
+from adapters.postgres.log import PostgresLog
 from adapters.postgres.progress import Progress
 from api.app import application
 from api.auth.tokens import DEMO_ISSUER, TokenVerifier
@@ -14,6 +17,7 @@ from domain.audit import AccessRefused
 from domain.consent import ProxyAccessGranted, ProxyAccessWithdrawn
 from domain.kernel.event import Recorded
 from projections.catalogue import PERMISSIONS
+from schema.kernel.ids import NO_CHART
 from tests.api.world import Json, World
 
 pytestmark = pytest.mark.anyio
@@ -189,12 +193,18 @@ async def test_a_stranger_finds_nothing_and_is_on_record_once(
     assert await proxies(own_world) == []
 
 
-async def test_an_id_that_is_none_of_ours_is_not_found(world: World) -> None:
+async def test_an_id_that_is_none_of_ours_is_not_found_and_on_record_once(world: World) -> None:
     before = await world.head()
-    for change in ({"chart": "x"}, {"grantee": await world.chart("rosa")}, {"chart": ""}):
-        result = await grant(world, "rosa", **change)
-        assert result["__typename"] == "NotFoundProblem"
-    assert await world.since(before) == []
+    changes = ({"chart": "x"}, {"grantee": await world.chart("rosa")}, {"chart": ""})
+    for turn, change in enumerate(changes):
+        for act in (grant, withdraw):
+            result = await act(world, "rosa", idempotencyKey=f"none {turn}", **change)
+            assert result["__typename"] == "NotFoundProblem"
+    assert [event.event for event in await world.since(before)] == [
+        AccessRefused(operation=f"consent.{verb}-proxy-access", chart=NO_CHART)
+        for _ in changes
+        for verb in ("grant", "withdraw")
+    ]
 
 
 async def test_a_position_that_is_too_new_times_out_by_its_type(world: World) -> None:
@@ -215,6 +225,37 @@ async def test_a_position_of_another_tenant_or_kind_is_refused(world: World) -> 
         answer = await world.ask("rosa", PROXIES, position=token)
         assert answer.status_code == 400
         assert answer.json()["errors"][0]["extensions"]["code"] == "POSITION_INVALID"
+
+
+async def test_a_change_that_the_log_does_not_take_is_refused_for_now(own_world: World) -> None:
+    owner = await asyncpg.connect(own_world.house.settings.dsn)
+    before = await own_world.head()
+    given = {"input": await wish(own_world) | {"kind": "HELPER", "scopes": ["RECORDS"]}}
+    await owner.execute("REVOKE EXECUTE ON FUNCTION log_append FROM anamnesis_api")
+    answer = await own_world.ask("rosa", GRANT, given)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["code"] == "AUDIT_UNAVAILABLE"
+    assert error["extensions"]["retryable"] is True
+    assert await own_world.since(before) == []
+    await owner.execute("GRANT EXECUTE ON FUNCTION log_append TO anamnesis_api")
+    await owner.close()
+    assert (await grant(own_world, "rosa"))["repeated"] is False
+
+
+@pytest.mark.parametrize("document", [GRANT, "{ record { patient { id } } }"])
+async def test_permissions_that_lag_behind_time_out_by_their_type(
+    own_world: World, document: str
+) -> None:
+    given = {"input": await wish(own_world) | {"kind": "HELPER", "scopes": ["RECORDS"]}}
+    owner = await asyncpg.connect(own_world.house.settings.dsn)
+    await owner.execute("UPDATE log_head SET access_position = position + 1000000")
+    await owner.close()
+    impatient = await _impatient(own_world)
+    answer = await impatient.ask("rosa", document, given if document is GRANT else None)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["code"] == "POSITION_TIMEOUT"
 
 
 async def test_a_change_whose_read_models_lag_is_answered_by_type_and_done_once(
@@ -241,7 +282,10 @@ class _Lagging(Progress):
 async def _impatient(world: World, *, lag: bool = False) -> World:
     """The same house, that waits a tenth of a second for positions."""
     kind = _Lagging if lag else Progress
-    house = replace(world.house, progress=kind(world.house.api, PERMISSIONS, seconds=0.1))
+    progress = kind(world.house.api, PERMISSIONS, seconds=0.1)
+    authorities = AuthorityReader(world.house.api, progress)
+    log = PostgresLog(world.house.api, world.house.writer, world.house.keys, authorities, progress)
+    house = replace(world.house, progress=progress, authorities=authorities, log=log)
     issuer = world.issuer.issuer
     verifier = TokenVerifier({DEMO_ISSUER: issuer}, "anamnesis", profile="demo")
     app = application(house, verifier)

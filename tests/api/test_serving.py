@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
+from pathlib import Path
 
+import asyncpg
 import httpx2
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -29,6 +32,21 @@ async def test_a_request_over_a_real_socket_is_answered(world: World) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert "server" not in answer.headers
     assert alive.json() == ready.json() == {"status": "pass"}
+
+
+async def test_a_house_whose_database_does_not_answer_is_alive_and_not_ready(
+    world: World, tmp_path: Path
+) -> None:
+    nowhere = f"postgresql://anamnesis_api@/postgres?host={tmp_path}&port=5432"
+    async with asyncpg.create_pool(nowhere, min_size=0) as pool:
+        house = replace(world.house, api=pool)
+        transport = httpx2.ASGITransport(
+            app=application(house, TokenVerifier({}, "a", profile="demo"))
+        )
+        async with httpx2.AsyncClient(transport=transport, base_url="http://house.test") as client:
+            assert (await client.get("/healthz")).status_code == 200
+            ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()) == (503, {"status": "fail"})
 
 
 async def test_a_request_under_way_finishes_when_the_server_is_told_to_stop(world: World) -> None:
