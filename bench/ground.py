@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.embedded import EmbeddedPostgres, start_postgres
 from adapters.postgres.migrate import add_tenant, migrate
-from api.house import House, open_house
+from api.house import House, create_root, open_house
 from api.settings import Settings
 
 TENANT = "riverside"
@@ -38,7 +38,9 @@ class Ground:
     async def house(self, name: str) -> AsyncIterator[House]:
         """A house on a database of its own."""
         dsn = self.database(name)
-        async with open_house(Settings.in_folder(self.folder / name, dsn)) as house:
+        settings = Settings.in_folder(self.folder / name, dsn)
+        create_root(settings)
+        async with open_house(settings) as house:
             yield house
 
 
