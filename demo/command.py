@@ -18,7 +18,7 @@ from adapters.fhir.importing import import_bundles
 from api.cli.imports import summary
 from api.inbound.fhir import HouseIntake
 from api.serving import PortTaken
-from demo.running import Demo, embedded_servers, fresh_token, running
+from demo.running import Demo, Tell, embedded_servers, fresh_token, running
 from demo.seed import seeding_actor
 from demo.walk import walk
 
@@ -103,11 +103,10 @@ def _run(folder: Path, port: int, samples: Path | None, as_json: bool) -> None:
         uvloop.run(run())
 
 
-async def _import(demo: Demo, samples: Path, tell: object) -> None:
+async def _import(demo: Demo, samples: Path, tell: Tell) -> None:
     intake = HouseIntake(demo.house, seeding_actor("riverside"))
     report = await import_bundles([samples], intake, "urn:anamnesis:samples")
-    if callable(tell):
-        tell(summary(report))
+    tell(summary(report))
 
 
 def ready_line(demo: Demo) -> str:
