@@ -60,10 +60,11 @@ class House:
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """Pools, keys and log; closes them in order. Raises ClockSkew."""
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    store = SqliteKeyStore(settings.keys / "keys.sqlite3")
-    keys = KeyTree(_root(settings), store)
+    root = _root(settings)
     async with contextlib.AsyncExitStack() as stack:
+        store = SqliteKeyStore(settings.keys / "keys.sqlite3")
         stack.push_async_callback(store.close)
+        keys = KeyTree(root, store)
         api = await stack.enter_async_context(_pool(settings.role_dsn("api"), POOL_SIZE))
         auditor = await stack.enter_async_context(_pool(settings.role_dsn("auditor"), 4))
         await _check_clock(api)
