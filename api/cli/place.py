@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 
 import click
@@ -57,7 +57,7 @@ def actionable(command: F) -> F:
             words = " ".join((type(error).__doc__ or "").split())
             raise click.ClickException(f"{words} [{type(error).__name__} {error}]") from error
 
-    return run  # type: ignore[return-value]
+    return cast(F, run)
 
 
 def named_operator(command: F) -> F:

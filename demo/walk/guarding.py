@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from demo.walk.reading import refusals
+from demo.walk.reading import change, refusals
 from demo.walk.world import World, hold
 
 NAME = "patient { name }"
@@ -119,19 +119,14 @@ async def withdrawal_at_once(world: World) -> str:
     person = (await world.ask("mei", "{ me { person } }")).data["me"]["person"]
     key = f"withdraw-{await world.head('riverside')}"
     scopes = "[MESSAGING, PRESCRIPTIONS, RECORDS, RESULTS, SCHEDULING]"
-    ended = await world.ask("jun", _change("withdrawProxyAccess", jun, person, key))
+    ended = await world.ask("jun", change("withdrawProxyAccess", jun, person, key))
     try:
         typename = ended.data["withdrawProxyAccess"]["__typename"]
         hold(typename == "ProxyAccessChanged", typename)
         hold((await world.ask("mei", _open(jun))).data["record"] is None, "still open")
     finally:
         more = f"kind: CAREGIVER, scopes: {scopes}"
-        await world.ask("jun", _change("grantProxyAccess", jun, person, f"{key}-again", more))
+        await world.ask("jun", change("grantProxyAccess", jun, person, f"{key}-again", more))
     opened = await world.ask("mei", _open(jun))
     hold(opened.data["record"] is not None, "the new grant does not open")
     return "refused at the next request"
-
-
-def _change(mutation: str, chart: str, person: str, key: str, more: str = "") -> str:
-    wish = f'idempotencyKey: "{key}", chart: "{chart}", grantee: "{person}", {more}'
-    return f"mutation {{ {mutation}(input: {{ {wish} }}) {{ __typename }} }}"

@@ -100,15 +100,15 @@ async def reads_wait_for_position(world: World) -> str:
     chart, ids = await world.chart("jun"), await world.ids("riverside")
     person = (await world.ask("laura", "{ me { person } }")).data["me"]["person"]
     key = f"walk-{await world.head('riverside')}"
-    granted = await world.ask("jun", _change("grantProxyAccess", chart, person, key, _GRANT))
+    granted = await world.ask("jun", change("grantProxyAccess", chart, person, key, _GRANT))
     position = granted.data["grantProxyAccess"]["position"]
     hold(bool(position), f"no position: {granted.text[:200]}")
     query = "{ record { proxies(first: 10) { edges { node { grantee } } } } }"
     shown = (await world.ask("jun", query, position)).data["record"]["proxies"]["edges"]
     hold(any(edge["node"]["grantee"] == person for edge in shown), "the change is not shown")
-    again = await world.ask("jun", _change("grantProxyAccess", chart, person, key, _GRANT))
+    again = await world.ask("jun", change("grantProxyAccess", chart, person, key, _GRANT))
     hold(again.data["grantProxyAccess"]["repeated"] is True, "the key acted twice")
-    await world.ask("jun", _change("withdrawProxyAccess", chart, person, f"{key}-end", ""))
+    await world.ask("jun", change("withdrawProxyAccess", chart, person, f"{key}-end", ""))
     far = ids.seal("position", str(2**40))
     waited = await asyncio.wait_for(world.ask("jun", "{ me { id } }", far), 25)
     code = (waited.body.get("errors") or [{}])[0].get("extensions", {}).get("code", "")
@@ -119,7 +119,8 @@ async def reads_wait_for_position(world: World) -> str:
 _GRANT = "kind: HELPER, scopes: [SCHEDULING]"
 
 
-def _change(mutation: str, chart: str, person: str, key: str, more: str) -> str:
+def change(mutation: str, chart: str, person: str, key: str, more: str = "") -> str:
+    """A mutation of a proxy grant, as a document."""
     wish = f'idempotencyKey: "{key}", chart: "{chart}", grantee: "{person}", {more}'
     success = "... on ProxyAccessChanged { position repeated }"
     return f"mutation {{ {mutation}(input: {{ {wish} }}) {{ __typename {success} }} }}"

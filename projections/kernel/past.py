@@ -1,6 +1,8 @@
 """The past: read models folded in memory from a run of events, by the same projections."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import cast
 
 from domain.kernel.event import Recorded
 from domain.kernel.readmodel import Drop, Page, Projection, Put, Row, Select
@@ -44,9 +46,9 @@ def _row(put: Put) -> Row:
     return Row(
         id=str(values["id"]),
         chart=str(values["chart"]),
-        at=values["at"],  # type: ignore[arg-type]
+        at=cast(datetime, values["at"]),
         state=str(values["state"]),
         kind=str(values["kind"]),
-        position=values["position"],  # type: ignore[arg-type]
+        position=cast(int, values["position"]),
         body=put.body,
     )
