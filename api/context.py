@@ -7,6 +7,7 @@ may the answer leave. Positions and ids go out as opaque tokens of the tenant.
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +29,7 @@ from domain.kernel.log import Appended, Conflict, Known
 from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound, Unavailable
-from domain.kernel.rule import Rule
+from domain.kernel.rule import Permit, Rule
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
 from schema.kernel.context import TrailQuery
@@ -82,17 +83,35 @@ class Operation:
         """A page of a panel, now or as of a position."""
         if as_of is not None:
             return await self._officer.page(select, as_of)
-        panel, chart = select.panel, select.chart
-        permit, set_aside = await self._permits.of_chart(panel.rule, chart)
-        if panel.projection in set_aside:
-            raise Unavailable()
+        permits = await self._permits_of(select)
+        covered = replace(select, others=tuple(c for c in permits if c != select.chart))
+        sensitive = all(permit.sensitive for permit in permits.values())
         try:
-            page = await self._reads.page(select)
+            page = await self._reads.page(covered, sensitive=sensitive)
         except KeyRefused as error:
             raise Unavailable() from error
-        seen = [row.id for row in page.rows]
-        self._looks.saw(chart, permit.basis, panel.rule.name, panel.name, seen)
+        panel = select.panel
+        for chart, permit in permits.items():
+            seen = [r.id for row in page.rows for r in (row, *row.alike) if r.chart == chart]
+            if seen or chart == select.chart:
+                self._looks.saw(chart, permit.basis, panel.rule.name, panel.name, seen)
         return page
+
+    async def _permits_of(self, select: Select) -> dict[str, Permit]:
+        """The permit of each chart to read; other charts that are closed are left out.
+
+        Raises Unavailable where one of them is set aside: half a record would look whole.
+        """
+        rule, projection = select.panel.rule, select.panel.projection
+        permit, aside = await self._permits.of_chart(rule, select.chart)
+        permits = {select.chart: permit}
+        if select.others:
+            permits |= await self._permits.of_charts(rule, select.others)
+            hidden = await set_aside(self._house.api, self.tenant, projection, [*select.others])
+            aside |= {projection} if hidden & permits.keys() else set()
+        if projection in aside:
+            raise Unavailable()
+        return permits
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart whose panel is open and not set aside."""
