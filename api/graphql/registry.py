@@ -1,4 +1,4 @@
-"""The operation registry: parse, limits and validation, once per document and operation name.
+"""The operation registry: parse, limits, validation and price, once per document and operation.
 
 Keyed by the SHA-256 of the document text and bounded in entries and in tokens (a document of
 2,000 tokens holds about 1.1 MB). Refusals are kept too, apart, so that a flood of bad documents
@@ -35,6 +35,7 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from api.graphql.cost import Cost, Price, price
 from api.graphql.faults import Fault, OperationRefused, document_fault
 
 _LONGEST_NAME = 128
@@ -56,6 +57,9 @@ class Limits:
     """Fields merged at one place of the answer: validation compares each pair of them."""
     directives: int = 50
     tokens: int = 2_000
+    cost: int = 6_000
+    """Of one operation (`api.graphql.cost`): every panel of a record with 50 entries and all that
+    our own client shows of them passes, and none of two pages of 100 inside one another."""
     document_bytes: int = 64 * 1024
     body_bytes: int = 1024 * 1024
     query_string_bytes: int = 8 * 1024
@@ -74,6 +78,7 @@ class Operation:
     definition: OperationDefinitionNode
     document_hash: str
     tokens: int
+    price: Price
 
     @property
     def kind(self) -> OperationType:
@@ -90,6 +95,7 @@ class OperationRegistry:
 
     `operations` maps document ids to texts; ValueError at construction when an id is not the
     hash of its text or a text does not pass, because its client would fail at every call.
+    With `trusted_only` nothing else is executed.
     """
 
     def __init__(
@@ -99,10 +105,12 @@ class OperationRegistry:
         *,
         operations: Mapping[str, str],
         development: bool,
+        trusted_only: bool = False,
     ) -> None:
         self._schema = schema
         self._limits = limits
         self._development = development
+        self._trusted_only = trusted_only
         self._rules = (
             *specified_rules,
             MaybeNullValidationRule,
@@ -118,6 +126,9 @@ class OperationRegistry:
 
     def find(self, document: str, operation_name: str | None) -> Operation:
         """Return the operation to execute. Raises OperationRefused with its faults."""
+        if self._trusted_only:
+            message = "Only trusted documents are executed here: send a documentId."
+            raise OperationRefused(Fault("TRUSTED_ONLY", message))
         encoded = document.encode()
         _within("bytes", len(encoded), self._limits.document_bytes)
         if operation_name is not None and len(operation_name) > _LONGEST_NAME:
@@ -133,15 +144,20 @@ class OperationRegistry:
 
     def trusted(self, document_id: str, operation_name: str | None) -> Operation:
         """Return the operation of a preloaded document. Raises OperationRefused."""
-        document = self._trusted.get(document_id)
-        if document is None:
+        operations = self._trusted.get(document_id)
+        if operations is None:
             raise OperationRefused(
                 Fault("DOCUMENT_UNKNOWN", "No document with this id is known here.")
             )
-        definition = _select(document.document, operation_name)
-        return Operation(document.document, definition, document.document_hash, document.tokens)
+        if operation_name is None and len(operations) > 1:
+            raise _name_required()
+        name = next(iter(operations)) if operation_name is None else operation_name
+        if name not in operations:
+            raise _not_found()
+        return operations[name]
 
-    def _trust(self, document_id: str, text: str) -> Operation:
+    def _trust(self, document_id: str, text: str) -> dict[str | None, Operation]:
+        """The operations of a trusted document by name."""
         digest = hashlib.sha256(text.encode()).hexdigest()
         if document_id != f"sha256:{digest}":
             raise ValueError(f"the trusted document {document_id} is not the hash of its text")
@@ -150,13 +166,15 @@ class OperationRegistry:
             for node in parse(text).definitions
             if isinstance(node, OperationDefinitionNode)
         ]
+        if not names:
+            raise ValueError(f"the trusted document {document_id} has no operation")
         try:
-            prepared = [self._prepare(digest, text, name) for name in names]
+            prepared = {name: self._prepare(digest, text, name) for name in names}
+            for operation in prepared.values():
+                Cost(operation.price.fixed, self._limits.cost).check()
+            return prepared
         except OperationRefused as refused:
             raise ValueError(f"the trusted document {document_id} does not pass") from refused
-        if not prepared:
-            raise ValueError(f"the trusted document {document_id} has no operation")
-        return prepared[0]
 
     def _admit(self, key: tuple[str, str | None], document: str) -> Operation:
         try:
@@ -193,7 +211,8 @@ class OperationRegistry:
         if errors:
             faults = (document_fault("GRAPHQL_VALIDATION_FAILED", error) for error in errors)
             raise OperationRefused(*faults)
-        return Operation(document, definition, digest, document.token_count)
+        cost = price(self._schema, document, definition)
+        return Operation(document, definition, digest, document.token_count, cost)
 
     def _validate(self, document: DocumentNode) -> list[GraphQLError]:
         return validate(
@@ -216,9 +235,7 @@ def _select(document: DocumentNode, name: str | None) -> OperationDefinitionNode
     if not found:
         raise _not_found()
     if name is None and len(found) > 1:
-        raise OperationRefused(
-            Fault("OPERATION_NAME_REQUIRED", "The document has several operations: name one.")
-        )
+        raise _name_required()
     if found[0].operation is OperationType.SUBSCRIPTION:
         raise OperationRefused(
             Fault("OPERATION_TYPE_REFUSED", "Subscriptions are not served over plain HTTP.")
@@ -302,6 +319,12 @@ def _within(what: str, count: int, limit: int) -> None:
 def _over(what: str, limit: int) -> OperationRefused:
     message = f"The operation is over the limit of {limit} for {what}."
     return OperationRefused(Fault("LIMIT_EXCEEDED", message))
+
+
+def _name_required() -> OperationRefused:
+    return OperationRefused(
+        Fault("OPERATION_NAME_REQUIRED", "The document has several operations: name one.")
+    )
 
 
 def _not_found() -> OperationRefused:

@@ -68,9 +68,10 @@ async def refused(query: str, limits: Limits, name: str | None = None) -> bool:
         (tagged(1979), tagged(1980), Limits()),
         (broad(600), broad(601), Limits(selections=600)),
         (named(30), named(31), Limits()),
+        (deep(6), deep(7), Limits(cost=5)),
         (ME + " " * (100 - len(ME)), ME + " " * (101 - len(ME)), Limits(document_bytes=100)),
     ],
-    ids=["depth", "aliases", "directives", "tokens", "selections", "repeats", "bytes"],
+    ids=["depth", "aliases", "directives", "tokens", "selections", "repeats", "cost", "bytes"],
 )
 async def test_a_limit_is_met_but_not_passed(under: str, over: str, limits: Limits) -> None:
     assert not await refused(under, limits)
