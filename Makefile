@@ -38,7 +38,7 @@ test-samples: $(STAMP) ## the tests over real sample input; SAMPLES=../shared/da
 	@echo "Running the tests over the samples in $(SAMPLES)"
 	@ANAMNESIS_SAMPLES="$(abspath $(SAMPLES))" $(PYTEST) -m samples
 
-test-peers: $(STAMP) ## the suite on Debian's PostgreSQL 15 and on the newest Python at hand
+test-peers: $(STAMP) ## the suite on PostgreSQL 15 and the newest Python; npm clients of the API
 	@.ci/peers $(VENV) "$(WORKERS)"
 
 check: $(STAMP) ## format, lint, types, imports, contracts

@@ -17,7 +17,8 @@ from api.graphql.answer import Answer, Success, encode_result, failure, whole_fa
 from api.graphql.context import OperationContext, Unauthenticated
 from api.graphql.cost import Cost
 from api.graphql.faults import OperationRefused, log_bug, variable_faults
-from api.graphql.registry import Limits, Operation, OperationRegistry
+from api.graphql.limits import Limits
+from api.graphql.registry import Operation, OperationRegistry
 from api.graphql.request import (
     GRAPHQL_RESPONSE,
     ClientGone,

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive, Scope
 
-from api.graphql.registry import Limits
+from api.graphql.limits import Limits
 from api.nesting import nested_too_deep
 
 Headers: TypeAlias = dict[str, str]
