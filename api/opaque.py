@@ -30,7 +30,7 @@ class OpaqueIds:
         self._secret = secret
         self._ciphers: dict[str, Cipher[modes.ECB]] = {}
         self._siv = AESSIV(hmac.digest(secret, b"cursor", "sha256"))
-        self._tag_key = hmac.digest(secret, b"tag", "sha256")
+        self._tag_key = hmac.digest(secret, f"tag\0{tenant}".encode(), "sha256")
 
     def hide(self, kind: str, ident: str) -> str:
         """22 characters of base64url behind the kind's name: `chart_...`."""

@@ -208,7 +208,10 @@ def _page(reading: _Reading, given: GraphQLField, node: FieldNode) -> int | Page
 
 
 def _usual(given: GraphQLField) -> int:
-    return _whole(given.args["first"].default_value, ASSUMED_ITEMS)
+    argument = given.args["first"]
+    if argument.default is None:
+        return _whole(argument.default_value, ASSUMED_ITEMS)
+    return _whole(argument.default.value, _literal(argument.default.literal, ASSUMED_ITEMS))
 
 
 def _asked(reading: _Reading, value: ValueNode, usual: int) -> int | PageSize:

@@ -280,6 +280,15 @@ async def test_get_of_a_document_text_is_405() -> None:
     assert response.headers["allow"] == "POST"
 
 
+async def test_get_of_the_text_of_a_query_is_for_development_only() -> None:
+    portal = open_portal(development=True)
+    response = await portal.get(query=SAY, variables='{"text":"hello"}')
+    assert (response.status_code, response.json()["data"]) == (200, {"echo": "hello"})
+    assert (await portal.get(query=WRITE)).status_code == 405
+    assert (await portal.get()).status_code == 400
+    assert "write x" not in portal.desk.steps
+
+
 async def test_get_never_executes_a_mutation() -> None:
     portal = open_portal(operations=(WRITE,))
     response = await portal.get(documentId=identified(WRITE))
