@@ -12,7 +12,7 @@ UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-samples test-peers check bench soak docs format lock new slice
+.PHONY: help setup demo test test-samples test-peers check bench soak docs changes format lock new slice
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 | /p' $(MAKEFILE_LIST) | awk -F ' [|] ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ soak: $(STAMP) ## the long forms of the tests
 docs: $(STAMP) ## writes the generated pages of docs/
 	@echo "Writing the generated pages of docs/"
 	@$(BIN)/anamnesis docs
+
+changes: $(STAMP) ## what the GraphQL schema changed since the last release
+	@$(BIN)/python -m tests.contracts.schema_changes
 
 format: $(STAMP) ## formats the code and mends what ruff can mend
 	@echo "Formatting"
