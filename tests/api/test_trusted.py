@@ -72,7 +72,7 @@ async def test_a_query_of_ours_is_answered_by_its_id(world: World, name: str) ->
 
 
 async def test_the_audit_trail_of_ours_is_answered_to_an_officer(world: World) -> None:
-    answer = await get(world, "sam", "AuditTrail", chart=await world.chart("rosa"))
+    answer = await get(world, "priya", "AuditTrail", chart=await world.chart("rosa"))
     assert len(answer.json()["data"]["auditTrail"]["edges"]) > 1
 
 
