@@ -39,25 +39,7 @@ from api.graphql.faults import Fault, OperationRefused
 
 ASSUMED_ITEMS = 2
 """Entries of a list that is no page, such as the codings of a concept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one request may cost, beside the limit."""
-
-    requested: int
-    limit: int
-
-    @property
-    def extensions(self) -> dict[str, object]:
-        """`cost` among the extensions of the answer."""
-        return {"cost": {"requested": self.requested, "limit": self.limit}}
-
-    def check(self) -> None:
-        """Raise OperationRefused when it is over the limit."""
-        if self.requested > self.limit:
-            message = f"The operation costs {self.requested}, over the limit of {self.limit}."
-            raise OperationRefused(Fault("LIMIT_EXCEEDED", message))
+_LARGEST = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +65,30 @@ class Price:
         """The cost under the variables of a request."""
         pages = ((size.chosen(variables), price.of(variables)) for size, price in self.paged)
         return self.fixed + sum(size * each for size, each in pages)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one request may cost, beside the limit."""
+
+    requested: int
+    limit: int
+
+    @classmethod
+    def of(cls, price: Price, variables: Mapping[str, object], limit: int) -> "Cost":
+        """The cost under the variables of a request, as far as a JSON number is exact."""
+        return cls(min(price.of(variables), _LARGEST), limit)
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """`cost` among the extensions of the answer."""
+        return {"cost": {"requested": self.requested, "limit": self.limit}}
+
+    def check(self) -> None:
+        """Raise OperationRefused when it is over the limit."""
+        if self.requested > self.limit:
+            message = f"The operation costs {self.requested}, over the limit of {self.limit}."
+            raise OperationRefused(Fault("LIMIT_EXCEEDED", message))
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ class GraphQLEndpoint:
         try:
             operation = self._find(request)
             context.begin(operation.name or operation.document_hash)
-            cost = Cost(operation.price.of(request.variables), self._limits.cost)
+            cost = Cost.of(operation.price, request.variables, self._limits.cost)
             extensions = cost.extensions
             cost.check()
             async with asyncio.timeout(self._limits.seconds):

@@ -1,9 +1,10 @@
 """What an operation costs: objects weigh one, a page multiplies, and the variables decide."""
 
 import pytest
-from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
+from graphql import OperationDefinitionNode, build_schema, parse, validate
 
-from api.graphql.cost import price
+from api.graphql.cost import Cost, Price, price
+from api.graphql.faults import OperationRefused
 
 SCHEMA = build_schema("""
 type Query { node: Thing  things(first: Int! = 20, after: String): ThingConnection  any: Either }
@@ -22,12 +23,16 @@ union Either = Thing | Stone
 PAGE = "{ edges { cursor node { name } } pageInfo { hasNextPage } }"
 
 
-def cost(document: str, schema: GraphQLSchema = SCHEMA, **variables: object) -> int:
+def priced(document: str) -> Price:
     parsed = parse(document)
-    assert validate(schema, parsed) == []
+    assert validate(SCHEMA, parsed) == []
     operation = parsed.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
-    return price(schema, parsed, operation).of(variables)
+    return price(SCHEMA, parsed, operation)
+
+
+def cost(document: str, **variables: object) -> int:
+    return priced(document).of(variables)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +84,16 @@ def test_a_page_size_comes_from_the_variables_or_their_default(
 ) -> None:
     document = f"query Q($n: Int! = 30) {{ things(first: $n) {PAGE} }}"
     assert cost(document, **variables) == 1 + size * 2 + 1
+
+
+@pytest.mark.parametrize("size", [2**62, 1e300, 2**31 - 1])
+def test_a_cost_beyond_all_bounds_is_told_as_the_largest_exact_number(size: float) -> None:
+    document = """query Q($n: Int!) {
+      things(first: $n) { edges { node { all(first: $n) { edges { node { name } } } } } } }"""
+    told = Cost.of(priced(document), {"n": size}, 100)
+    assert told.extensions == {"cost": {"requested": 2**53 - 1, "limit": 100}}
+    with pytest.raises(OperationRefused, match="LIMIT_EXCEEDED"):
+        told.check()
 
 
 def test_without_a_default_of_the_variable_the_argument_has_its_own() -> None:
