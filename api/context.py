@@ -127,6 +127,10 @@ class Operation:
             return {}
         return {"position": self.ids.position_token(self._position)}
 
+    def tag(self, encoded: bytes) -> str:
+        """The keyed hash of an answer to this account."""
+        return self.ids.tag(self.account, encoded)
+
     async def close(self) -> None:
         """End the read transaction."""
         await self._panels.close()
