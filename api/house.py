@@ -140,7 +140,14 @@ def create_root(settings: Settings) -> None:
 
 
 def _pool(dsn: str, size: int) -> asyncpg.Pool:
-    return asyncpg.create_pool(dsn, min_size=1, max_size=size)
+    return asyncpg.create_pool(dsn, min_size=1, max_size=size, reset=_nothing)
+
+
+async def _nothing(_connection: asyncpg.Connection) -> None:
+    """No query on release: every setting of ours ends with its transaction.
+
+    asyncpg rolls back a transaction that was left open, and takes listeners off, by itself.
+    """
 
 
 async def _check_clock(pool: asyncpg.Pool) -> None:
