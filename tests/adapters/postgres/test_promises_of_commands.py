@@ -200,7 +200,7 @@ async def test_a_race_is_decided_again_so_many_times_and_then_answered_busy(
     assert await outcome(replace(house, log=log), WITHDRAW) == Busy()
     assert log.appends == ATTEMPTS
     assert await book(dsn) - before == Counter(
-        {name: ATTEMPTS for name in ("consent.proxy-access-granted", *WRITING)}
+        dict.fromkeys(("consent.proxy-access-granted", *WRITING), ATTEMPTS)
     )
     done = await outcome(house, WITHDRAW)
     assert (done.first, done.repeated) == (ATTEMPTS + 2, False)
