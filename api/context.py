@@ -45,7 +45,7 @@ class Operation:
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
-        self._reads = ReadTransaction(house.api, house.keys, actor.tenant, actor.id)
+        self._reads = ReadTransaction(house.reads, house.keys, actor.tenant, actor.id)
         self._position = 0
         self.ids = ids
         self.correlation = correlation

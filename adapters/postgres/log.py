@@ -125,7 +125,7 @@ class PostgresLog:
     async def append(self, wish: Append) -> Appended | Conflict | Known:
         """Seal, commit with whatever else is waiting, answer when durable.
 
-        Raises EventTooLarge; a key that the key store knows as destroyed is a Conflict already here.
+        Raises EventTooLarge. A key that the key store knows as destroyed is a Conflict already.
         """
         try:
             sealed = await self._sealer.command(wish)

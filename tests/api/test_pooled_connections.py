@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from api.house import House
+from api.house import POOL_SIZE, House
 from domain.audit import Selection
 from domain.kernel.context import Actor, Subject
 from tests.api.world import World
@@ -58,18 +58,27 @@ async def used(world: World) -> None:
     for key in people:
         tenant, account = world.people[key]
         await house.authorities.read(Actor(tenant=tenant, id=account, kind="account"), Subject())
-        assert await world.trail(tenant).positions(Selection(actor=account))
+        await world.trail(tenant).positions(Selection(actor=account))
         await house.progress.reach_head(tenant)
 
 
 async def test_a_connection_is_handed_on_as_if_nobody_had_used_it(world: World) -> None:
     await used(world)
     house = world.house
-    for role, pool in (("api", house.api), ("auditor", house.auditor)):
+    for role, pool in (("api", house.api), ("api", house.reads), ("auditor", house.auditor)):
         untouched = await fresh(house, role)
         assert (untouched["tenant"], untouched["events"]) == ("", 0)
         found = [state async for state in states(pool)]
         assert found == [untouched] * pool.get_size()
+
+
+async def test_more_operations_than_connections_do_not_wait_for_each_other_in_a_circle(
+    world: World,
+) -> None:
+    people = [key for key in world.people if key in world.seeded.charts]
+    times = 2 * POOL_SIZE // len(people) + 2
+    answers = await asyncio.gather(*(world.ask(key, READ) for key in people * times))
+    assert [answer.status_code for answer in answers] == [200] * len(people) * times
 
 
 async def test_a_transaction_that_was_left_open_is_rolled_back_with_its_settings(
