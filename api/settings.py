@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-ROLES = ("api", "projector", "worker", "auditor")
+ROLES = ("api", "projector", "worker", "auditor", "tool")
 
 
 class SettingMissing(Exception):
@@ -45,7 +45,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE, and per role
-        ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR.
+        ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR, _TOOL.
 
         Raises SettingMissing with the name of what is absent.
         """
