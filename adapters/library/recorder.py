@@ -87,7 +87,7 @@ class LogRecorder(PostgresApplicationRecorder):
             return None
         command = os.urandom(COMMAND_ID_BYTES)
         events = [(str(event.originator_id), event) for event in stored_events]
-        heads = self._heads(stored_events)
+        heads = _heads(stored_events, self._before)
         columns = self._seal.sealed(command, events)
         first, last = self._append(command, [list(heads), list(heads.values()), *columns])
         return list(range(first, last + 1))
@@ -110,7 +110,7 @@ class LogRecorder(PostgresApplicationRecorder):
             cursor.execute(query, [self.tenant, originator_id, after, until, limit], prepare=True)
             return [
                 StoredEvent(originator_id, row["version"] + self._before, row["type"], state)
-                for row, state in self._with_states(cursor)
+                for row, state in _with_states(cursor, self._seal)
             ]
 
     @lost
@@ -130,14 +130,8 @@ class LogRecorder(PostgresApplicationRecorder):
         with self._tenant_cursor() as cursor:
             cursor.execute(NOTIFICATIONS, arguments, prepare=True)
             return [
-                Notification(
-                    row["stream"],
-                    row["version"] + self._before,
-                    row["type"],
-                    state,
-                    row["position"],
-                )
-                for row, state in self._with_states(cursor)
+                _notification(row, state, self._before)
+                for row, state in _with_states(cursor, self._seal)
             ]
 
     @lost
@@ -159,28 +153,8 @@ class LogRecorder(PostgresApplicationRecorder):
             raise
         if row is None:
             raise ProgrammingError(f"there is no log of tenant {self.tenant}")
-        if row["status"] == "destroyed-key" and self._seal is not None:
-            raise KeyDestroyed(self._seal.key.id)
-        if row["status"] not in ("appended", "known"):
-            raise IntegrityError("somebody was first, or a version was left out")
+        _raise_for(row["status"], self._seal)
         return row["first"], row["last"]
-
-    def _heads(self, stored_events: Sequence[StoredEvent]) -> dict[str, int]:
-        """The version that each stream must have now; raises IntegrityError for a gap."""
-        heads: dict[str, int] = {}
-        lasts: dict[str, int] = {}
-        for event in stored_events:
-            stream, version = str(event.originator_id), event.originator_version - self._before
-            heads.setdefault(stream, version - 1)
-            if version != lasts.get(stream, version - 1) + 1 or version < 1:
-                raise IntegrityError(f"version {event.originator_version} is not the next one")
-            lasts[stream] = version
-        return heads
-
-    def _with_states(self, cursor: psycopg.Cursor[DictRow]) -> Iterator[tuple[DictRow, bytes]]:
-        for row in cursor.fetchall():
-            body = bytes(row["body"])
-            yield row, self._seal.opened(bytes(row["header"]), body) if self._seal else body
 
     @contextmanager
     def _tenant_cursor(self) -> Iterator[psycopg.Cursor[DictRow]]:
@@ -188,3 +162,37 @@ class LogRecorder(PostgresApplicationRecorder):
         with self.datastore.transaction(commit=True) as cursor:
             cursor.execute("SELECT set_config('anamnesis.tenant', %s, true)", [self.tenant])
             yield cursor
+
+
+def _heads(stored_events: Sequence[StoredEvent], before: int) -> dict[str, int]:
+    """The version that each stream must have now; raises IntegrityError for a gap."""
+    heads: dict[str, int] = {}
+    lasts: dict[str, int] = {}
+    for event in stored_events:
+        stream, version = str(event.originator_id), event.originator_version - before
+        heads.setdefault(stream, version - 1)
+        if version != lasts.get(stream, version - 1) + 1 or version < 1:
+            raise IntegrityError(f"version {event.originator_version} is not the next one")
+        lasts[stream] = version
+    return heads
+
+
+def _raise_for(status: str, seal: ToolSeal | None) -> None:
+    """Nothing where the events are in the log, be it since an earlier call."""
+    if status == "destroyed-key" and seal is not None:
+        raise KeyDestroyed(seal.key.id)
+    if status not in ("appended", "known"):
+        raise IntegrityError("somebody was first, or a version was left out")
+
+
+def _with_states(
+    cursor: psycopg.Cursor[DictRow], seal: ToolSeal | None
+) -> Iterator[tuple[DictRow, bytes]]:
+    for row in cursor.fetchall():
+        body = bytes(row["body"])
+        yield row, body if seal is None else seal.opened(bytes(row["header"]), body)
+
+
+def _notification(row: DictRow, state: bytes, before: int) -> Notification:
+    version = row["version"] + before
+    return Notification(row["stream"], version, row["type"], state, row["position"])
