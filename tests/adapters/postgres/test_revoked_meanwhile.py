@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,15 +10,17 @@ from typing import Any, ClassVar
 import pytest
 
 from api.house import House
-from domain.consent import ProxyAccessGranted, WithdrawProxyAccess, view
+from domain.care import JoinCareTeam, LeaveCareTeam
+from domain.consent import ProxyAccessGranted, WithdrawProxyAccess
 from domain.directory import EndRole, GiveRole, ListPractitioner, Practitioner
 from domain.identity import CloseAccount
-from domain.kernel.command import Command, Filed, Stream
+from domain.kernel.command import Filed, Stream
 from domain.kernel.context import Actor, Subject
 from domain.kernel.perform import Request
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
 from domain.kernel.values import Name
+from domain.records import view
 from projections.catalogue import PERMISSIONS
 from tests.adapters.postgres.acts import (
     HERE,
@@ -38,7 +40,7 @@ SOMEBODY = "00000000-0000-4000-8000-00000000000a"
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """A wish that proxy access to the records allows; not registered, so none of ours."""
+    """A wish of whoever may see the records; not registered, so none of ours."""
 
     chart: str
     stream: str
@@ -64,7 +66,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Rosa and her chart, Ben who may see it, and Sam who administers; their accounts."""
+    """Rosa and her chart, Ben and Dr Grey who may see it, and Sam who administers."""
 
     chart: str
     rosa: Actor
@@ -72,11 +74,20 @@ class Family:
     ben_person: str
     sam: Actor
     sam_entry: str
+    grey: Actor
+    grey_entry: str
 
 
 async def _account(house: House, login: str, **who: str) -> Actor:
     opened = await do(house, account(login, **who))
     return Actor(tenant=HERE, id=opened.streams[0], kind="account")
+
+
+async def _listed(house: House, key: str, role: str) -> str:
+    listing = ListPractitioner(key=key, practitioner=Practitioner(names=(Name(key),)))
+    entry = (await do(house, listing)).streams[0]
+    await do(house, GiveRole(practitioner=entry, role=role))
+    return entry
 
 
 @pytest.fixture
@@ -85,9 +96,9 @@ async def family(living_house: House) -> Family:
     house = living_house
     chart, rosa_person = (await do(house, patient(1))).streams
     _, ben_person = (await do(house, patient(2))).streams
-    listing = ListPractitioner(key="sam", practitioner=Practitioner(names=(Name("Sam"),)))
-    sam_entry = (await do(house, listing)).streams[0]
-    await do(house, GiveRole(practitioner=sam_entry, role="administrator"))
+    sam_entry = await _listed(house, "sam", "administrator")
+    grey_entry = await _listed(house, "grey", "clinician")
+    await do(house, JoinCareTeam(chart=chart, practitioner=grey_entry, function="nurse"))
     known = Family(
         chart=chart,
         rosa=await _account(house, "rosa", person=rosa_person),
@@ -95,63 +106,87 @@ async def family(living_house: House) -> Family:
         ben_person=ben_person,
         sam=await _account(house, "sam", practitioner=sam_entry),
         sam_entry=sam_entry,
+        grey=await _account(house, "grey", practitioner=grey_entry),
+        grey_entry=grey_entry,
     )
     granted = await do(house, granting(chart, ben_person))
     await house.progress.reach(HERE, granted.last or 0, PERMISSIONS)
     return known
 
 
-Wished = tuple[Actor, Command[Any], Command[Any], Counter[str]]
+def _closing(actor: Actor) -> CloseAccount:
+    return CloseAccount(account=actor.id, reason="stolen")
 
 
-def _cases(family: Family) -> dict[str, Wished]:
-    """Who wishes what, what takes the permission away meanwhile, and what that leaves behind."""
-    share = Share(chart=family.chart, stream=SOMEBODY)
-    closing_ben = CloseAccount(account=family.ben.id, reason="left")
-    return {
-        "a proxy whose grant is withdrawn": (
-            family.ben,
-            share,
-            WithdrawProxyAccess(chart=family.chart, grantee=family.ben_person),
-            Counter(["consent.proxy-access-withdrawn"]),
-        ),
-        "a patient whose account is closed": (
-            family.rosa,
-            granting(family.chart, SOMEBODY),
-            CloseAccount(account=family.rosa.id, reason="stolen"),
-            Counter(["identity.account-closed"]),
-        ),
-        "an administrator whose role ends": (
-            family.sam,
-            closing_ben,
-            EndRole(practitioner=family.sam_entry, role="administrator"),
-            Counter(["directory.role-ended"]),
-        ),
-    }
+def _sharing(family: Family) -> Any:
+    return Share(chart=family.chart, stream=SOMEBODY)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        "a proxy whose grant is withdrawn",
-        "a patient whose account is closed",
-        "an administrator whose role ends",
-    ],
-)
+CLOSED = "identity.account-closed"
+CASES: dict[str, tuple[str, Callable[[Family], Any], Callable[[Family], Any], str]] = {
+    "a proxy whose grant is withdrawn": (
+        "ben",
+        _sharing,
+        lambda f: WithdrawProxyAccess(chart=f.chart, grantee=f.ben_person),
+        "consent.proxy-access-withdrawn",
+    ),
+    "a proxy whose account is closed": ("ben", _sharing, lambda f: _closing(f.ben), CLOSED),
+    "a patient whose account is closed": (
+        "rosa",
+        lambda f: granting(f.chart, SOMEBODY),
+        lambda f: _closing(f.rosa),
+        CLOSED,
+    ),
+    "an administrator whose role ends": (
+        "sam",
+        lambda f: _closing(f.ben),
+        lambda f: EndRole(practitioner=f.sam_entry, role="administrator"),
+        "directory.role-ended",
+    ),
+    "an administrator whose account is closed": (
+        "sam",
+        lambda f: _closing(f.ben),
+        lambda f: _closing(f.sam),
+        CLOSED,
+    ),
+    "a clinician who leaves the care team": (
+        "grey",
+        _sharing,
+        lambda f: LeaveCareTeam(chart=f.chart, practitioner=f.grey_entry),
+        "care.care-team-left",
+    ),
+    "a clinician whose role ends": (
+        "grey",
+        _sharing,
+        lambda f: EndRole(practitioner=f.grey_entry, role="clinician"),
+        "directory.role-ended",
+    ),
+    "a clinician whose account is closed": ("grey", _sharing, lambda f: _closing(f.grey), CLOSED),
+}
+"""Who wishes what, what takes the permission away meanwhile, and the event that says so."""
+
+
+@pytest.mark.parametrize(("who", "wishing", "taking", "taken"), CASES.values(), ids=CASES)
 async def test_what_is_taken_away_between_the_rule_and_the_append_is_gone_for_the_append(
-    living_house: House, dsn: str, family: Family, case: str
+    living_house: House,
+    dsn: str,
+    family: Family,
+    who: str,
+    wishing: Callable[[Family], Any],
+    taking: Callable[[Family], Any],
+    taken: str,
 ) -> None:
-    actor, wish, taking, taken = _cases(family)[case]
+    actor, wish = getattr(family, who), wishing(family)
 
     async def take() -> None:
-        await do(living_house, taking, key="taking")
+        await do(living_house, taking(family), key="taking")
 
     log = Between(living_house.log, take)
     before = await book(dsn)
     assert await outcome(replace(living_house, log=log), wish, actor=actor) == NotFound()
     # The first append met what was taken, the second one is the record of the refused access.
     assert log.appends == 2
-    left = taken + Counter(["audit.access-refused", "streams", "refusals"])
+    left = Counter([taken, "audit.access-refused", "streams", "refusals"])
     both = left + Counter({"commands": 2, "commands with events": 2})
     assert await book(dsn) - before == both
     assert await outcome(living_house, wish, actor=actor) == NotFound()
