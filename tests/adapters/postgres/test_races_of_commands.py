@@ -7,7 +7,16 @@ import pytest
 from api.house import House
 from domain.identity import LoginTaken
 from domain.kernel.refusal import Busy, StaleVersion
-from tests.adapters.postgres.acts import account, assert_sound, book, called, do, granting, patient
+from tests.adapters.postgres.acts import (
+    HERE,
+    account,
+    assert_sound,
+    book,
+    called,
+    do,
+    granting,
+    patient,
+)
 from tests.adapters.postgres.racer import CHART, GRANTEE
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +56,24 @@ async def test_one_of_200_commands_gets_a_reserved_value(used: House, dsn: str) 
         "commands": 200,
         "commands with events": 1,
         "refusals": 199,
+    }
+
+
+async def test_one_of_200_reports_of_an_external_identifier_opens_its_chart(
+    house: House, dsn: str
+) -> None:
+    await house.keys.tenant_secret(HERE, "command")
+    answers, left = await raced(dsn, house, "race", "patient")
+    [opened] = [answer for answer in answers if answer.startswith("done 1-3")]
+    assert answers == {opened: 1, opened.replace("1-3", "nothing"): 199}
+    assert left == {
+        "registry.chart-opened": 1,
+        "registry.person-registered": 1,
+        "registry.chart-linked": 1,
+        "reservations": 2,
+        "streams": 2,
+        "commands": 200,
+        "commands with events": 1,
     }
 
 
