@@ -19,7 +19,10 @@ Racer = Callable[[Append], None]
 
 @dataclass(slots=True)
 class MemoryLog:
-    """`before_append` is called before each append: what it appends itself came first."""
+    """`before_append` is called before each append: what it appends itself came first.
+
+    `destroyed` holds owners whose keys are destroyed.
+    """
 
     authorities: dict[str, Authority] = field(default_factory=dict)
     before_append: Racer | None = None
@@ -27,6 +30,7 @@ class MemoryLog:
     wishes: list[Append] = field(default_factory=list)
     asked: list[Subject] = field(default_factory=list)
     settled: int = 0
+    destroyed: set[str | None] = field(default_factory=set)
     _commands: dict[tuple[str, bytes], tuple[bytes, Outcome]] = field(default_factory=dict)
     _reserved: dict[tuple[str, Reserved], str] = field(default_factory=dict)
     _fresh: int = 0
@@ -114,6 +118,8 @@ class MemoryLog:
             taken = self._reserved.get((wish.tenant, reserved))
             if taken is not None:
                 return Conflict("reservation", taken)
+        if any(draft.owner in self.destroyed for draft in wish.drafts):
+            return Conflict("destroyed-key")
         return None
 
     def _load(self, tenant: str, stream: Stream) -> Loaded:
