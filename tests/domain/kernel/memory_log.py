@@ -19,10 +19,7 @@ Racer = Callable[[Append], None]
 
 @dataclass(slots=True)
 class MemoryLog:
-    """`before_append` is called before each append: what it appends itself came first.
-
-    `destroyed` holds owners whose keys are destroyed.
-    """
+    """`before_append` is called before each append: what it appends itself came first."""
 
     authorities: dict[str, Authority] = field(default_factory=dict)
     before_append: Racer | None = None
@@ -31,6 +28,7 @@ class MemoryLog:
     asked: list[Subject] = field(default_factory=list)
     settled: int = 0
     destroyed: set[str | None] = field(default_factory=set)
+    """Owners whose keys are gone."""
     _commands: dict[tuple[str, bytes], tuple[bytes, Outcome]] = field(default_factory=dict)
     _reserved: dict[tuple[str, Reserved], str] = field(default_factory=dict)
     _fresh: int = 0
