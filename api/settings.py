@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-ROLES = ("api", "projector", "worker", "auditor")
+ROLES = ("api", "projector", "worker", "auditor", "tool")
 
 
 class SettingUnclear(Exception):
@@ -50,9 +50,14 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+<<<<<<< HEAD
         """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE,
         ANAMNESIS_TRUSTED_ONLY (1 or 0), and per role ANAMNESIS_DSN_API, _PROJECTOR, _WORKER,
         _AUDITOR.
+=======
+        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE, and per role
+        ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR, _TOOL.
+>>>>>>> races
 
         Raises SettingMissing or SettingUnclear with the variable's name.
         """
