@@ -47,6 +47,7 @@ class Operation:
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
         self._reads = ReadTransaction(house.api, house.keys, actor.tenant, actor.id)
         self._position = 0
+        self.changes = False
         self.ids = ids
         self.correlation = correlation
         self.tenant = actor.tenant
@@ -117,6 +118,7 @@ class Operation:
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""
+        self.changes = True
         request = Request(command=command, actor=self._actor, key=key, correlation=self.correlation)
         with retryable():
             receipt = await self._house.do(request)

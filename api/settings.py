@@ -23,6 +23,8 @@ class Settings:
     keys: Path
     objects: Path
     profile: str = "production"
+    in_service: int = 0
+    """Operations at once; by cores and connections where it is 0."""
     roles: Mapping[str, str] = field(default_factory=dict)
 
     def role_dsn(self, role: str) -> str:
@@ -44,19 +46,23 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE, and per role
-        ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR.
+        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE,
+        ANAMNESIS_IN_SERVICE, and per role ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR.
 
-        Raises SettingMissing with the name of what is absent.
+        Raises SettingMissing with the name of what is absent, and of what is no number.
         """
         for name in ("ANAMNESIS_DSN", "ANAMNESIS_KEYS", "ANAMNESIS_OBJECTS"):
             if not environment.get(name):
                 raise SettingMissing(name)
+        in_service = environment.get("ANAMNESIS_IN_SERVICE") or "0"
+        if not (in_service.isascii() and in_service.isdigit()):
+            raise SettingMissing("ANAMNESIS_IN_SERVICE")
         return cls(
             dsn=environment["ANAMNESIS_DSN"],
             keys=Path(environment["ANAMNESIS_KEYS"]),
             objects=Path(environment["ANAMNESIS_OBJECTS"]),
             profile=environment.get("ANAMNESIS_PROFILE", "production"),
+            in_service=int(in_service),
             roles={
                 role: environment[f"ANAMNESIS_DSN_{role.upper()}"]
                 for role in ROLES

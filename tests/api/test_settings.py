@@ -32,3 +32,10 @@ def test_a_dsn_that_is_given_for_a_role_wins() -> None:
     settings = Settings.from_environment({**GIVEN, "ANAMNESIS_DSN_API": "postgresql://a@b/c"})
     assert settings.role_dsn("api") == "postgresql://a@b/c"
     assert settings.role_dsn("auditor").startswith("postgresql://anamnesis_auditor@")
+
+
+def test_how_many_operations_at_once_is_a_number_or_by_the_machine() -> None:
+    assert Settings.from_environment(GIVEN).in_service == 0
+    assert Settings.from_environment({**GIVEN, "ANAMNESIS_IN_SERVICE": "6"}).in_service == 6
+    with pytest.raises(SettingMissing):
+        Settings.from_environment({**GIVEN, "ANAMNESIS_IN_SERVICE": "many"})
