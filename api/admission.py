@@ -6,6 +6,7 @@ us with bad tokens takes nothing from those who are known.
 """
 
 import asyncio
+import functools
 import os
 import uuid
 from dataclasses import dataclass
@@ -13,17 +14,18 @@ from dataclasses import dataclass
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth.tokens import TokenVerifier
 from api.bodies import BodyRoom
-from api.caller import claims_of, neighbourhood
+from api.caller import Bearers, claims_of, neighbourhood
 from api.graphql import Limits, Unauthenticated
 from api.graphql.answer import Answer
 from api.graphql.faults import Fault
-from api.graphql.request import GRAPHQL_RESPONSE
-from api.lane import Lane, LaneLimits, Left, Refused
+from api.graphql.request import GRAPHQL_RESPONSE, ClientGone
+from api.lane import Lane, LaneLimits, Refused
 
 RETRY_AFTER_S = 1
 BODY_SECONDS = 10.0
+PACE = "anamnesis.pace"
+"""In the scope of a request in service: what it awaits before each of its reads."""
 OVERLOADED = "anamnesis.overloaded"
 """Set in the scope of a request that was refused here."""
 LONGEST_BODY_BYTES = Limits().body_bytes
@@ -52,6 +54,7 @@ STRANGERS_BYTES = (8 * 1024 * 1024, 2 * 1024 * 1024)
 STRANGERS = LaneLimits(
     in_service=2,
     per_caller=1,
+    new=2,
     waiting=32,
     waiting_per_caller=8,
 )
@@ -78,10 +81,10 @@ class Admission:
     """
 
     def __init__(
-        self, inner: ASGIApp, verifier: TokenVerifier, known: LaneLimits, strangers: LaneLimits
+        self, inner: ASGIApp, bearers: Bearers, known: LaneLimits, strangers: LaneLimits
     ) -> None:
         self._inner = inner
-        self._verifier = verifier
+        self._bearers = bearers
         self.known = Lane(known)
         self.strangers = Lane(strangers)
         self._rooms = {"known": BodyRoom(*KNOWN_BYTES), "strangers": BodyRoom(*STRANGERS_BYTES)}
@@ -104,12 +107,12 @@ class Admission:
             await _answer(503, _OVERLOADED, {"retry-after": str(RETRY_AFTER_S)}).send(send)
         except BodyTooSlow:
             await _answer(408, _SLOW, {"connection": "close"}).send(send)
-        except Left:
+        except ClientGone:
             return
 
     def _place(self, scope: Scope) -> tuple[str, str]:
         try:
-            claims = claims_of(scope, self._verifier)
+            claims = claims_of(scope, self._bearers)
         except Unauthenticated:
             return "strangers", neighbourhood(scope)
         return "known", f"{claims.tenant}/{claims.subject}"
@@ -122,13 +125,21 @@ class Admission:
         body = bytearray()
         try:
             await _collect(visit, body)
-            turn = await visit.lane.enter(visit.key, lambda: _gone(visit.receive))
+            turn = await visit.lane.enter(visit.key)
         finally:
             visit.room.release(visit.key, len(body))
+        scope[PACE] = functools.partial(visit.lane.pace, turn)
+        answered = 0
+
+        async def sent(message: Message) -> None:
+            nonlocal answered
+            answered += len(message.get("body", b""))
+            await send(message)
+
         try:
-            await self._inner(scope, _replayed(bytes(body), visit.receive), send)
+            await self._inner(scope, _replayed(bytes(body), visit.receive), sent)
         finally:
-            visit.lane.leave(turn)
+            visit.lane.leave(turn, answered)
 
 
 def _declared(scope: Scope) -> int:
@@ -138,26 +149,20 @@ def _declared(scope: Scope) -> int:
 
 
 async def _collect(visit: _Visit, body: bytearray) -> None:
-    """Receive the body, or as much of it as is enough to refuse it. Raises Refused and Left."""
+    """Receive the body, or as much as is enough to refuse it. Raises Refused and ClientGone."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
             more = True
             while more and len(body) <= LONGEST_BODY_BYTES:
                 message = await visit.receive()
                 if message["type"] == "http.disconnect":
-                    raise Left
+                    raise ClientGone
                 chunk = message.get("body", b"")
                 visit.room.hold(visit.key, len(chunk))
                 body += chunk
                 more = message.get("more_body", False)
     except TimeoutError:
         raise BodyTooSlow from None
-
-
-async def _gone(receive: Receive) -> None:
-    """Return when the client has left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -11,14 +11,15 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Scope
 
-from api.admission import STRANGERS, Admission, known_limits, places
+from api.admission import PACE, STRANGERS, Admission, known_limits, places
 from api.auth.tokens import TokenVerifier
-from api.caller import claims_of
+from api.caller import Bearers, claims_of
 from api.context import Operation
 from api.graphql import GraphQLEndpoint
 from api.house import POOL_SIZE, House
 from api.metrics import OPENED, Metrics
 from api.opaque import OpaqueIds
+from api.paced import unhurried
 from domain.kernel.context import Actor
 from schema.root import build, executable
 
@@ -30,12 +31,12 @@ class Door:
 
     def __init__(self, house: House, verifier: TokenVerifier) -> None:
         self._house = house
-        self._verifier = verifier
+        self._bearers = Bearers(verifier)
         self._ids: dict[str, OpaqueIds] = {}
 
     async def open(self, scope: Scope, _headers: Mapping[str, str]) -> Operation:
         """The operation of a bearer. Raises Unauthenticated."""
-        claims = claims_of(scope, self._verifier)
+        claims = claims_of(scope, self._bearers)
         actor = Actor(
             tenant=claims.tenant,
             id=claims.subject,
@@ -44,7 +45,9 @@ class Door:
             client=claims.client,
         )
         ids = await self.ids(claims.tenant)
-        operation = Operation(self._house, actor, ids, secrets.token_hex(8))
+        operation = Operation(
+            self._house, actor, ids, secrets.token_hex(8), scope.get(PACE, unhurried)
+        )
         scope[OPENED] = operation
         return operation
 
@@ -71,7 +74,7 @@ def application(
     door = Door(house, verifier)
     endpoint = GraphQLEndpoint(executable(build()), door.open, development=development)
     known = known_limits(house.settings.in_service or places(POOL_SIZE))
-    admission = Admission(endpoint, verifier, known, STRANGERS)
+    admission = Admission(endpoint, Bearers(verifier), known, STRANGERS)
     graphql = admission if metrics is None else metrics.observed(admission, house)
 
     async def alive(_request: Request) -> JSONResponse:

@@ -13,12 +13,12 @@ from typing import Any
 from adapters.keys.refused import KeyRefused
 from adapters.postgres.documents import document
 from adapters.postgres.quarantine import set_aside
-from adapters.postgres.reads import ReadTransaction
 from api.graphql import AuditUnavailable, PositionInvalid
 from api.house import House
 from api.looks import Looks
 from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
+from api.paced import Pace, PacedReads, unhurried
 from api.permits import Permits
 from api.retryable import retryable
 from domain.kernel.command import Command
@@ -39,13 +39,15 @@ _ALL = tuple(projection.name for projection in PROJECTIONS)
 class Operation:
     """The context of one GraphQL operation; implements SchemaContext and OperationContext."""
 
-    def __init__(self, house: House, actor: Actor, ids: OpaqueIds, correlation: str) -> None:
+    def __init__(
+        self, house: House, actor: Actor, ids: OpaqueIds, correlation: str, pace: Pace = unhurried
+    ) -> None:
         self._house = house
         self._actor = actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
-        self._reads = ReadTransaction(house.api, house.keys, actor.tenant, actor.id)
+        self._reads = PacedReads(house.api, house.keys, actor.tenant, actor.id, pace)
         self._position = 0
         self.changes = False
         self.ids = ids

@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api import admission
 from api.admission import STRANGERS, Admission, places
 from api.auth.tokens import DEMO_ISSUER, TokenVerifier
-from api.caller import neighbourhood
+from api.caller import Bearers, neighbourhood
 from api.lane import LaneLimits
 from tests.api.world import World
 
@@ -65,7 +65,7 @@ class Gate:
 async def gate(world: World, known: LaneLimits = KNOWN) -> AsyncIterator[Gate]:
     inside = Inside()
     verifier = TokenVerifier({DEMO_ISSUER: world.issuer.issuer}, "anamnesis", profile="demo")
-    door = Admission(inside, verifier, known, STRANGERS)
+    door = Admission(inside, Bearers(verifier), known, STRANGERS)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=door)) as client:
         yield Gate(inside=inside, admission=door, client=client, world=world)
         inside.go.set()
@@ -156,30 +156,6 @@ async def test_a_body_over_the_limit_takes_no_place(world: World) -> None:
         assert (here.admission.known.in_service, here.admission.known.waiting) == (1, 0)
         here.inside.go.set()
         await asyncio.gather(serving, declared)
-
-
-async def test_who_hangs_up_while_waiting_is_not_served(world: World) -> None:
-    async with gate(world) as here:
-        serving = here.post("rosa")
-        await here.inside.arrived.acquire()
-        messages: list[Message] = [
-            {"type": "http.disconnect"},
-            {"type": "http.request", "body": BODY},
-        ]
-
-        async def receive() -> Message:
-            return messages.pop()
-
-        async def send(_message: Message) -> None:
-            raise AssertionError
-
-        scope = {"type": "http", "method": "POST", "headers": [], "client": None}
-        token = f"Bearer {world.token('omar')}".encode()
-        scope["headers"] = [(b"authorization", token)]
-        await here.admission(scope, receive, send)
-        here.inside.go.set()
-        assert (await serving).status_code == 200
-    assert here.inside.bodies == [BODY]
 
 
 def test_places_leave_connections_to_spare() -> None:

@@ -7,34 +7,31 @@ import pytest
 
 from api import lane as lanes
 from api.bodies import BodyRoom
-from api.lane import Lane, LaneLimits, Left, Refused, Turn
+from api.lane import Lane, LaneLimits, Refused, Turn
 
 pytestmark = pytest.mark.anyio
-LIMITS = LaneLimits(in_service=2, per_caller=2, overload_s=0.001)
+LIMITS = LaneLimits(in_service=2, per_caller=2, new=2, overload_s=0.001)
 
 
 @dataclass(slots=True)
 class Hands:
-    """Clocks that tests move by hand."""
+    """A clock that tests move by hand."""
 
     seconds: float = 0.0
-    cpu_s: float = 0.0
 
     def lane(self, limits: LaneLimits = LIMITS) -> Lane:
-        return Lane(limits, lambda: self.seconds, lambda: self.cpu_s)
+        return Lane(limits, lambda: self.seconds)
 
     async def impatient(self, lane: Lane, key: str) -> Turn:
         """Wait while the time passes."""
-        waiting = asyncio.create_task(lane.enter(key, staying))
+        waiting = asyncio.create_task(lane.enter(key))
         await settled()
         self.seconds += 1.0
         return await waiting
 
-    async def spend(self, lane: Lane, key: str, cpu_s: float) -> None:
-        """One request that costs so much."""
-        turn = await lane.enter(key, staying)
-        self.cpu_s += cpu_s
-        lane.leave(turn)
+    async def spend(self, lane: Lane, key: str, answered: int) -> None:
+        """One request with an answer of so many bytes."""
+        lane.leave(await lane.enter(key), answered)
 
 
 @dataclass(slots=True)
@@ -49,7 +46,7 @@ class Line:
         return [asyncio.create_task(self._enter(key)) for key in keys]
 
     async def _enter(self, key: str) -> None:
-        turn = await self.lane.enter(key, staying)
+        turn = await self.lane.enter(key)
         self.entered.append(key)
         self.turns.append(turn)
 
@@ -60,11 +57,6 @@ class Line:
             self.lane.leave(self.turns.pop(0))
             await settled()
         return self.entered
-
-
-async def staying() -> None:
-    """A client that does not leave."""
-    await asyncio.Event().wait()
 
 
 async def settled() -> None:
@@ -89,7 +81,7 @@ async def test_twenty_five_greedy_callers_do_not_keep_a_modest_one_waiting() -> 
     lane = hands.lane(replace(LIMITS, in_service=1))
     greedy = [f"greedy-{number}" for number in range(25)]
     for key in greedy:
-        await hands.spend(lane, key, 0.02)
+        await hands.spend(lane, key, 20_000)
     line = Line(lane)
     waiting = line.join(*greedy, *greedy, "modest")
     order = await line.served_one_by_one()
@@ -104,15 +96,16 @@ async def test_callers_in_equal_want_take_turns() -> None:
     waiting = line.join("a", "a", "a", "b", "b", "b")
     await settled()
     while line.turns:
-        hands.cpu_s += 0.01
-        lane.leave(line.turns.pop(0))
+        lane.leave(line.turns.pop(0), 10_000)
         await settled()
     await asyncio.gather(*waiting)
     assert line.entered == ["a", "b", "a", "b", "a", "b"]
 
 
 async def test_one_caller_does_not_get_every_place() -> None:
-    lane = Hands().lane(LaneLimits(in_service=4, per_caller=2))
+    hands = Hands()
+    lane = hands.lane(LaneLimits(in_service=4, per_caller=2, new=2))
+    await hands.spend(lane, "a", 10_000)
     line = Line(lane)
     waiting = line.join("a", "a", "a", "b")
     await settled()
@@ -123,9 +116,9 @@ async def test_one_caller_does_not_get_every_place() -> None:
 
 async def test_dear_callers_share_their_places_and_cheap_ones_find_theirs() -> None:
     hands = Hands()
-    lane = hands.lane(LaneLimits(in_service=4, per_caller=2, dear=1, dear_s=0.03))
+    lane = hands.lane(LaneLimits(in_service=4, per_caller=2, new=2, dear=1, dear_bytes=100_000))
     for key in ("dear-1", "dear-2"):
-        await hands.spend(lane, key, 0.2)
+        await hands.spend(lane, key, 200_000)
     line = Line(lane)
     waiting = line.join("dear-1", "dear-2", "cheap-1", "cheap-2")
     await settled()
@@ -134,28 +127,12 @@ async def test_dear_callers_share_their_places_and_cheap_ones_find_theirs() -> N
     await asyncio.gather(*waiting)
 
 
-async def test_a_cheap_request_beside_dear_ones_is_not_taken_for_dear() -> None:
-    hands = Hands()
-    lane = hands.lane(LaneLimits(in_service=4, per_caller=2, dear=1, dear_s=0.03))
-    dear, cheap = await lane.enter("dear", staying), await lane.enter("cheap", staying)
-    hands.cpu_s += 0.05
-    lane.leave(cheap)
-    hands.cpu_s += 0.2
-    lane.leave(dear)
-    line = Line(lane)
-    waiting = line.join("dear", "dear", "cheap", "cheap")
-    await settled()
-    assert line.entered == ["dear", "cheap", "cheap"]
-    await line.served_one_by_one()
-    await asyncio.gather(*waiting)
-
-
 async def test_use_is_forgotten_in_time() -> None:
     hands = Hands()
     lane = hands.lane(replace(LIMITS, in_service=1))
-    await hands.spend(lane, "early", 1.0)
+    await hands.spend(lane, "early", 1_000_000)
     hands.seconds += 10 * lanes.HALF_LIFE_S
-    await hands.spend(lane, "late", 0.01)
+    await hands.spend(lane, "late", 10_000)
     line = Line(lane)
     waiting = line.join("first", "late", "early")
     assert await line.served_one_by_one() == ["first", "early", "late"]
@@ -169,23 +146,23 @@ async def test_a_full_queue_refuses_at_once_and_one_caller_cannot_fill_it() -> N
     waiting = line.join("a", "a", "a")
     await settled()
     with pytest.raises(Refused) as refused:
-        await lane.enter("a", staying)
+        await lane.enter("a")
     assert refused.value.reason == "queue-full"
     waiting += line.join("b")
     await settled()
     with pytest.raises(Refused):
-        await lane.enter("c", staying)
+        await lane.enter("c")
     await line.served_one_by_one()
     await asyncio.gather(*waiting)
-    assert line.entered == ["a", "a", "b", "a"]
+    assert line.entered == ["a", "b", "a", "a"]
 
 
 async def test_a_burst_may_wait_and_a_standing_queue_may_not() -> None:
     hands = Hands()
     lane = hands.lane(LaneLimits(in_service=1, per_caller=1, overload_s=0.001, patience_s=0.5))
-    turn = await lane.enter("a", staying)
-    burst = asyncio.create_task(lane.enter("b", staying))
-    await settled()
+    turn = await lane.enter("a")
+    burst = asyncio.create_task(lane.enter("b"))
+    await asyncio.sleep(0.01)
     hands.seconds = 0.4
     await asyncio.sleep(0.01)
     assert not burst.done()
@@ -194,35 +171,28 @@ async def test_a_burst_may_wait_and_a_standing_queue_may_not() -> None:
         await burst
     assert refused.value.reason == "deadline"
 
-    kept = asyncio.create_task(lane.enter("b", staying))
+    late = asyncio.create_task(lane.enter("c"))
     await settled()
-    hands.seconds += 0.4
-    late = asyncio.create_task(lane.enter("c", staying))
-    await settled()
-    hands.seconds += 0.11
+    hands.seconds += 0.002
     with pytest.raises(Refused):
         await late
-    with pytest.raises(Refused):
-        await kept
+
+    hands.seconds += 10
+    calm = asyncio.create_task(lane.enter("d"))
+    await settled()
+    hands.seconds += 0.4
+    await asyncio.sleep(0.01)
     lane.leave(turn)
+    lane.leave(await calm)
     assert (lane.in_service, lane.waiting) == (0, 0)
 
 
-async def test_who_leaves_or_is_cancelled_keeps_no_place() -> None:
+async def test_who_is_cancelled_keeps_no_place() -> None:
     lane = Hands().lane(replace(LIMITS, in_service=1))
-    turn = await lane.enter("a", staying)
-    gone = asyncio.Event()
-
-    async def left() -> None:
-        await gone.wait()
-
-    leaving = asyncio.create_task(lane.enter("b", left))
-    cancelled = asyncio.create_task(lane.enter("c", staying))
-    granted = asyncio.create_task(lane.enter("d", staying))
+    turn = await lane.enter("a")
+    cancelled = asyncio.create_task(lane.enter("b"))
+    granted = asyncio.create_task(lane.enter("c"))
     await settled()
-    gone.set()
-    with pytest.raises(Left):
-        await leaving
     cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cancelled
@@ -231,7 +201,54 @@ async def test_who_leaves_or_is_cancelled_keeps_no_place() -> None:
     with pytest.raises(asyncio.CancelledError):
         await granted
     assert (lane.in_service, lane.waiting) == (0, 0)
-    lane.leave(await lane.enter("e", staying))
+    lane.leave(await lane.enter("d"))
+
+
+async def test_a_dear_request_stands_back_while_a_cheap_one_is_served() -> None:
+    hands = Hands()
+    lane = hands.lane(
+        LaneLimits(in_service=4, per_caller=2, new=2, dear_bytes=2 * lanes.PAGE_BYTES, pause_s=600)
+    )
+    dear = await lane.enter("dear")
+    for _ in range(3):
+        await lane.pace(dear)
+    cheap = await lane.enter("cheap")
+    pausing = asyncio.create_task(lane.pace(dear))
+    await settled()
+    assert not pausing.done()
+    await lane.pace(cheap)
+    lane.leave(cheap)
+    await pausing
+    lane.leave(dear)
+
+
+async def test_a_dear_request_goes_on_after_a_bounded_pause() -> None:
+    hands = Hands()
+    lane = hands.lane(
+        LaneLimits(in_service=4, per_caller=2, new=2, dear_bytes=2 * lanes.PAGE_BYTES, pause_s=0.01)
+    )
+    dear = await lane.enter("dear")
+    for _ in range(3):
+        await lane.pace(dear)
+    cheap = await lane.enter("cheap")
+    pausing = asyncio.create_task(lane.pace(dear))
+    await settled()
+    hands.seconds += 0.02
+    await pausing
+    lane.leave(cheap)
+    lane.leave(dear)
+
+
+async def test_new_callers_share_the_places_of_new_ones() -> None:
+    hands = Hands()
+    lane = hands.lane(LaneLimits(in_service=4, per_caller=2, new=2))
+    await hands.spend(lane, "known", 10_000)
+    line = Line(lane)
+    waiting = line.join("new-1", "new-2", "new-3", "known")
+    await settled()
+    assert line.entered == ["new-1", "new-2", "known"]
+    await line.served_one_by_one()
+    await asyncio.gather(*waiting)
 
 
 def test_bodies_that_wait_are_bounded_in_all_and_for_each() -> None:
@@ -250,12 +267,12 @@ async def test_only_idle_callers_are_forgotten(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(lanes, "MOST_CALLERS", 3)
     hands = Hands()
     lane = hands.lane(replace(LIMITS, in_service=1, patience_s=0.001))
-    turn = await lane.enter("serving", staying)
-    hands.cpu_s += 1.0
+    turn = await lane.enter("serving")
     for number in range(10):
         with pytest.raises(Refused):
             await hands.impatient(lane, f"passing-{number}")
-    lane.leave(turn)
+    monkeypatch.setattr(lanes, "MOST_CALLERS", 100)
+    lane.leave(turn, 10_000)
     line = Line(lane)
     waiting = line.join("first", "serving", "passing-9")
     assert await line.served_one_by_one() == ["first", "passing-9", "serving"]
