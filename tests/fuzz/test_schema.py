@@ -3,7 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 
 from api.app import application
 from api.auth.tokens import DEMO_ISSUER, TokenVerifier
@@ -31,6 +33,8 @@ pytestmark = pytest.mark.anyio
 CASES = [2_000, pytest.param(50_000, marks=pytest.mark.soak)]
 SEED = int(os.environ.get("ANAMNESIS_SEED", "20261122"))
 HANG_S = 1.0
+AT_ONCE = 4
+BATCH = 500
 EVERYBODY: tuple[str | None, ...] = (None, "canary", *(person.key for person in PEOPLE))
 MAY_SEE_THE_CANARY = {"canary", "priya"}
 PANELS = "conditions allergies medications immunizations labReports observations visits proxies"
@@ -51,7 +55,7 @@ class Findings:
     """What was sent and what was wrong."""
 
     sent: int = 0
-    statuses: dict[int, int] = field(default_factory=dict)
+    statuses: Counter[int] = field(default_factory=Counter)
     slow: list[Case] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -105,14 +109,14 @@ async def seeds(world: World) -> Seeds:
     return Seeds(values, [position, ids.position_token(await world.head()), SENT])
 
 
-def send(client: httpx2.Client, here: Served, case: Case) -> httpx2.Response:
+async def send(client: httpx2.AsyncClient, here: Served, case: Case) -> httpx2.Response:
     """The answer to a case."""
     person = case.person
     headers = {} if person is None else {"authorization": f"Bearer {here.world.token(person)}"}
     body: dict[str, Any] = {"query": case.document}
     if case.position is not None:
         body["extensions"] = {"position": case.position}
-    return client.post(here.url, json=body, headers=headers)
+    return await client.post(here.url, json=body, headers=headers)
 
 
 def faults(case: Case, answer: httpx2.Response) -> list[str]:
@@ -133,43 +137,64 @@ def faults(case: Case, answer: httpx2.Response) -> list[str]:
     return wrong
 
 
-def fuzzed(here: Served, planted_seeds: Seeds, count: int) -> Findings:
-    """Send so many cases, evenly over root fields and modes."""
-    found = Findings()
-    kinds = list(operations(schema_of(here.url, here.world.token("rosa"))))
-    chosen = settings(
-        max_examples=-(-count // len(kinds)),
+async def fuzzed(here: Served, count: int) -> Findings:
+    """Send so many cases, evenly over root fields and modes, a few at once."""
+    sown, found = await seeds(here.world), Findings()
+    schema = await asyncio.to_thread(schema_of, here.url, here.world.token("rosa"))
+    kinds = list(operations(schema))
+    async with httpx2.AsyncClient(timeout=30) as client:
+        for operation, mode in kinds:
+            strategy = cases(operation, mode, EVERYBODY, sown)
+            left = -(-count // len(kinds))
+            while left > 0:
+                batch = await asyncio.to_thread(drawn, strategy, min(left, BATCH), SEED + left)
+                left -= BATCH
+                waiting = iter(batch)
+                lines = (_send_all(client, here, waiting, found) for _ in range(AT_ONCE))
+                await asyncio.gather(*lines)
+        hung = [case for case in found.slow if await hangs(client, here, case)]
+    found.wrong += [f"a hang: {case}" for case in hung]
+    return found
+
+
+def drawn(strategy: SearchStrategy[Case], count: int, number: int) -> list[Case]:
+    """So many cases; the same ones for the same number."""
+    kept: list[Case] = []
+
+    @seed(number)
+    @settings(
+        max_examples=count,
         deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    with httpx2.Client(timeout=30) as client:
-        for operation, mode in kinds:
+    @given(case=strategy)
+    def keep(case: Case) -> None:
+        kept.append(case)
 
-            @seed(SEED)
-            @chosen
-            @given(case=cases(operation, mode, EVERYBODY, planted_seeds))
-            def one(case: Case) -> None:
-                began = time.perf_counter()
-                answer = send(client, here, case)
-                if time.perf_counter() - began > HANG_S:
-                    found.slow.append(case)
-                found.sent += 1
-                status = answer.status_code
-                found.statuses[status] = found.statuses.get(status, 0) + 1
-                found.wrong.extend(f"{wrong}: {case}" for wrong in faults(case, answer))
-
-            one()
-        found.wrong += [f"a hang: {case}" for case in found.slow if hangs(client, here, case)]
-    return found
+    keep()
+    return kept
 
 
-def hangs(client: httpx2.Client, here: Served, case: Case) -> bool:
+async def _send_all(
+    client: httpx2.AsyncClient, here: Served, waiting: Iterator[Case], found: Findings
+) -> None:
+    for case in waiting:
+        began = time.perf_counter()
+        answer = await send(client, here, case)
+        if time.perf_counter() - began > HANG_S:
+            found.slow.append(case)
+        found.sent += 1
+        found.statuses[answer.status_code] += 1
+        found.wrong.extend(f"{wrong}: {case}" for wrong in faults(case, answer))
+
+
+async def hangs(client: httpx2.AsyncClient, here: Served, case: Case) -> bool:
     """Whether a slow case is slow three times more, alone."""
     for _ in range(3):
         began = time.perf_counter()
-        send(client, here, case)
+        await send(client, here, case)
         if time.perf_counter() - began <= HANG_S:
             return False
     return True
@@ -181,11 +206,11 @@ async def test_no_generated_request_finds_a_bug_a_hang_or_a_canary(
 ) -> None:
     print(f"ANAMNESIS_SEED={SEED}")
     async with served(seedbed, tmp_path) as here:
-        found = await asyncio.to_thread(fuzzed, here, await seeds(here.world), count)
+        found = await fuzzed(here, count)
         async with httpx2.AsyncClient() as client:
             page = (await client.get(here.metrics)).text
     output = capfd.readouterr()
-    print(f"{found.sent} cases, {found.statuses}, {len(found.slow)} over {HANG_S} s at first")
+    print(f"{found.sent} cases, {dict(found.statuses)}, {len(found.slow)} over {HANG_S} s at first")
     assert found.wrong == []
     assert found.sent >= count * 0.9
     assert set(found.statuses) >= {200, 400, 401}
@@ -205,7 +230,7 @@ async def test_a_document_in_the_log_would_be_found(
 
     monkeypatch.setattr(GraphQLEndpoint, "_find", telling)
     async with served(seedbed, tmp_path) as here:
-        await asyncio.to_thread(fuzzed, here, await seeds(here.world), 60)
+        await fuzzed(here, 60)
     assert [line for line in here.heard.lines if MARK in line] != []
 
 
