@@ -79,10 +79,10 @@ class Judge:
         if any(entry["outcome"] != "refused" or entry["records"] for entry in refusals):
             self.wrong.append(f"{asked.recorded_as}: a refusal that shows something")
         charts = {entry["chart"] for entry in looks}
-        for chart in charts - set(asked.looks):
+        for chart in charts - set(map(self._chart, asked.looks)):
             self.wrong.append(f"{asked.recorded_as}: a look at {chart} without an answer")
         for chart, seen in asked.looks.items():
-            about = [entry for entry in looks if entry["chart"] == chart]
+            about = [entry for entry in looks if entry["chart"] == self._chart(chart)]
             self.wrong.extend(f"{asked.recorded_as}: {wrong}" for wrong in self._look(seen, about))
 
     def _chart(self, chart: str | None) -> str | None:

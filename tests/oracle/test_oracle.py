@@ -42,7 +42,7 @@ async def judged(asker: Asker, officer: str, count: int) -> Judge:
     asked = list(asker.asked)
     entries = await trail(asker, officer, base["id"])
     judge = Judge(asker.accounts)
-    judge.nobody = next(e["chart"] for e in entries if e["operation"] == "Nobody")
+    judge.nobody = next((e["chart"] for e in entries if e["operation"] == "Nobody"), None)
     judge.compare(asked, entries)
     return judge
 
