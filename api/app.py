@@ -14,12 +14,12 @@ from starlette.types import Scope
 from api.admission import PACE, STRANGERS, Admission, known_limits, places
 from api.auth.tokens import TokenVerifier
 from api.caller import Bearers, claims_of
-from api.context import Operation
+from api.context import Operation, unhurried
 from api.graphql import GraphQLEndpoint
 from api.house import POOL_SIZE, House
 from api.metrics import OPENED, Metrics
 from api.opaque import OpaqueIds
-from api.paced import unhurried
+from api.trusted import trusted_documents
 from domain.kernel.context import Actor
 from schema.root import build, executable
 
@@ -72,7 +72,13 @@ def application(
 ) -> Starlette:
     """The ASGI application over an open house; who runs it opens and closes the house."""
     door = Door(house, verifier)
-    endpoint = GraphQLEndpoint(executable(build()), door.open, development=development)
+    endpoint = GraphQLEndpoint(
+        executable(build()),
+        door.open,
+        development=development,
+        operations=trusted_documents(),
+        trusted_only=house.settings.trusted_only,
+    )
     known = known_limits(house.settings.in_service or places(POOL_SIZE))
     admission = Admission(endpoint, Bearers(verifier), known, STRANGERS)
     graphql = admission if metrics is None else metrics.observed(admission, house)

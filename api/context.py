@@ -6,19 +6,17 @@ may the answer leave. Positions and ids go out as opaque tokens of the tenant.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.keys.refused import KeyRefused
 from adapters.postgres.documents import document
-from adapters.postgres.quarantine import set_aside
 from api.graphql import AuditUnavailable, PositionInvalid
 from api.house import House
 from api.looks import Looks
 from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
-from api.paced import Pace, PacedReads, unhurried
+from api.panelreads import PanelReads
 from api.permits import Permits
 from api.retryable import retryable
 from domain.kernel.command import Command
@@ -27,13 +25,18 @@ from domain.kernel.event import Recorded
 from domain.kernel.log import Appended, Conflict, Known
 from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import Page, Panel, Row, Select
-from domain.kernel.refusal import NotFound, Unavailable
+from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
 from schema.kernel.context import TrailQuery
 
+Pace = Callable[[], Awaitable[None]]
 _ALL = tuple(projection.name for projection in PROJECTIONS)
+
+
+async def unhurried() -> None:
+    """The pace where nobody else is served."""
 
 
 class Operation:
@@ -43,11 +46,12 @@ class Operation:
         self, house: House, actor: Actor, ids: OpaqueIds, correlation: str, pace: Pace = unhurried
     ) -> None:
         self._house = house
+        self._pace = pace
         self._actor = actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
-        self._reads = PacedReads(house.api, house.keys, actor.tenant, actor.id, pace)
+        self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0
         self.changes = False
         self.ids = ids
@@ -82,33 +86,15 @@ class Operation:
         return False
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
-        """A page of a panel, now or as of a position."""
-        if as_of is not None:
-            return await self._officer.page(select, as_of)
-        panel, chart = select.panel, select.chart
-        permit, set_aside = await self._permits.of_chart(panel.rule, chart)
-        if panel.projection in set_aside:
-            raise Unavailable()
-        try:
-            page = await self._reads.page(select)
-        except KeyRefused as error:
-            raise Unavailable() from error
-        seen = [row.id for row in page.rows]
-        self._looks.saw(chart, permit.basis, panel.rule.name, panel.name, seen)
-        return page
+        """A page of a panel, now or as of a position; cheaper operations may go first."""
+        await self._pace()
+        return await (
+            self._panels.page(select) if as_of is None else self._officer.page(select, as_of)
+        )
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart whose panel is open and not set aside."""
-        permits = await self._permits.of_charts(panel.rule, charts)
-        hidden = await set_aside(self._house.api, self.tenant, panel.projection, list(permits))
-        try:
-            rows = await self._reads.first_rows(panel.table, [*permits.keys() - hidden])
-        except KeyRefused as error:
-            raise Unavailable() from error
-        for chart, row in rows.items():
-            basis = permits[chart].basis
-            self._looks.saw(chart, basis, panel.rule.name, panel.name, [row.id])
-        return rows
+        return await self._panels.first_rows(panel, charts)
 
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""
@@ -152,9 +138,13 @@ class Operation:
             return {}
         return {"position": self.ids.position_token(self._position)}
 
+    def tag(self, encoded: bytes) -> str:
+        """The keyed hash of an answer to this account."""
+        return self.ids.tag(self.account, encoded)
+
     async def close(self) -> None:
         """End the read transaction."""
-        await self._reads.close()
+        await self._panels.close()
 
 
 def _durable(answer: Appended | Conflict | Known) -> bool:

@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import asyncpg
 
 from adapters.keys.tree import KeyTree
-from adapters.postgres.rows import open_rows, select_sql
+from adapters.postgres.panels import FIRST_ROWS, page_sql
+from adapters.postgres.rows import blind, open_rows
 from domain.kernel.readmodel import Page, Row, Select, Table
-
-FIRST_ROWS = """SELECT DISTINCT ON (chart) id, chart, at, state, kind, "position", key, body
-  FROM model.{table} WHERE tenant = current_setting('anamnesis.tenant')
-    AND chart = ANY($1::uuid[]) ORDER BY chart, at DESC, id DESC"""
 
 
 class ReadTransaction:
@@ -30,13 +28,42 @@ class ReadTransaction:
         self._turn = asyncio.Lock()
         self.statements = 0
 
-    async def page(self, select: Select) -> Page:
-        """A page of a panel. Raises the key tree's errors for a row that does not open."""
-        sql, arguments = select_sql(select)
+    async def page(self, select: Select, *, sensitive: bool = True) -> Page:
+        """A page of a panel; without its sensitive rows unless `sensitive`.
+
+        Raises the key tree's errors for a row that does not open.
+        """
+        matching = {
+            column: await blind(self._keys, self._tenant, column, text)
+            for column, text in select.matching
+        }
+        sql, arguments = page_sql(select, sensitive=sensitive, matching=matching)
         records = await self._fetch(sql, arguments)
-        kept = records[: select.first]
+        shown = [record for record in records if record["shown"]]
+        kept = shown[: select.first]
         rows = await open_rows(self._tenant, select.panel.table, kept, self._keys)
-        return Page(tuple(rows), len(records) > select.first)
+        twins = [record for record in records if not record["shown"]]
+        if twins:
+            rows = await self._with_twins(select.panel.table, rows, kept, twins)
+        return Page(tuple(rows), len(shown) > select.first)
+
+    async def _with_twins(
+        self,
+        table: Table,
+        rows: Sequence[Row],
+        records: Sequence[asyncpg.Record],
+        twins: Sequence[asyncpg.Record],
+    ) -> list[Row]:
+        """Each shown row with those of other sources about the same fact."""
+        alike = {str(record["id"]): bytes(record["alike"]) for record in (*records, *twins)}
+        others = await open_rows(self._tenant, table, twins, self._keys)
+        return [
+            replace(
+                row,
+                alike=tuple(o for o in others if alike[row.id] and alike[o.id] == alike[row.id]),
+            )
+            for row in rows
+        ]
 
     async def first_rows(self, table: Table, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart."""
