@@ -14,10 +14,8 @@ ROLES = ("api", "projector", "worker", "auditor", "tool")
 PROFILES = ("production", "development", "demo")
 PREFIX = "ANAMNESIS_"
 NEEDED = ("DSN", "KEYS", "OBJECTS")
-KNOWN = frozenset(
-    (*NEEDED, "PROFILE", "TRUSTED_ONLY", "IN_SERVICE")
-    + tuple(f"DSN_{role.upper()}" for role in ROLES)
-)
+_ROLE_DSNS = tuple(f"DSN_{role.upper()}" for role in ROLES)
+KNOWN = frozenset({*NEEDED, *_ROLE_DSNS, "PROFILE", "TRUSTED_ONLY", "IN_SERVICE"})
 BESIDE = frozenset({"PG_BINARIES", "SAMPLES", "SOAK", "APPROVE", "TENANT", "FIRST_VERSION"})
 """Variables of tests, and of the recorder of `adapters.library`."""
 

@@ -36,6 +36,13 @@ def test_a_dsn_that_is_given_for_a_role_wins() -> None:
     assert settings.role_dsn("auditor").startswith("postgresql://anamnesis_auditor@")
 
 
+def test_how_many_operations_at_once_is_a_number_or_by_the_machine() -> None:
+    assert Settings.from_environment(GIVEN).in_service == 0
+    assert Settings.from_environment({**GIVEN, "ANAMNESIS_IN_SERVICE": "6"}).in_service == 6
+    with pytest.raises(SettingUnclear):
+        Settings.from_environment({**GIVEN, "ANAMNESIS_IN_SERVICE": "many"})
+
+
 @pytest.mark.parametrize(("given", "only"), [("", False), ("0", False), ("1", True)])
 def test_trusted_documents_only_is_switched_on_with_a_one(given: str, only: bool) -> None:
     settings = Settings.from_environment({**GIVEN, "ANAMNESIS_TRUSTED_ONLY": given})
