@@ -9,7 +9,7 @@ the appendix "Persisted Documents" of GraphQL over HTTP: `sha256:` and 64 lower-
 import hashlib
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
@@ -35,6 +35,7 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from api.graphql.execution import Plans
 from api.graphql.faults import Fault, OperationRefused, document_fault
 
 _LONGEST_NAME = 128
@@ -74,6 +75,7 @@ class Operation:
     definition: OperationDefinitionNode
     document_hash: str
     tokens: int
+    plans: Plans = field(repr=False, compare=False)
 
     @property
     def kind(self) -> OperationType:
@@ -133,15 +135,16 @@ class OperationRegistry:
 
     def trusted(self, document_id: str, operation_name: str | None) -> Operation:
         """Return the operation of a preloaded document. Raises OperationRefused."""
-        document = self._trusted.get(document_id)
-        if document is None:
+        prepared = self._trusted.get(document_id)
+        if prepared is None:
             raise OperationRefused(
                 Fault("DOCUMENT_UNKNOWN", "No document with this id is known here.")
             )
-        definition = _select(document.document, operation_name)
-        return Operation(document.document, definition, document.document_hash, document.tokens)
+        first = next(iter(prepared.values()))
+        definition = _select(first.document, operation_name)
+        return prepared[definition.name.value if definition.name else None]
 
-    def _trust(self, document_id: str, text: str) -> Operation:
+    def _trust(self, document_id: str, text: str) -> dict[str | None, Operation]:
         digest = hashlib.sha256(text.encode()).hexdigest()
         if document_id != f"sha256:{digest}":
             raise ValueError(f"the trusted document {document_id} is not the hash of its text")
@@ -151,12 +154,12 @@ class OperationRegistry:
             if isinstance(node, OperationDefinitionNode)
         ]
         try:
-            prepared = [self._prepare(digest, text, name) for name in names]
+            prepared = {name: self._prepare(digest, text, name) for name in names}
         except OperationRefused as refused:
             raise ValueError(f"the trusted document {document_id} does not pass") from refused
         if not prepared:
             raise ValueError(f"the trusted document {document_id} has no operation")
-        return prepared[0]
+        return prepared
 
     def _admit(self, key: tuple[str, str | None], document: str) -> Operation:
         try:
@@ -193,7 +196,8 @@ class OperationRegistry:
         if errors:
             faults = (document_fault("GRAPHQL_VALIDATION_FAILED", error) for error in errors)
             raise OperationRefused(*faults)
-        return Operation(document, definition, digest, document.token_count)
+        plans = Plans(self._schema, document)
+        return Operation(document, definition, digest, document.token_count, plans)
 
     def _validate(self, document: DocumentNode) -> list[GraphQLError]:
         return validate(
