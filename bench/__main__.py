@@ -5,12 +5,12 @@ import sys
 
 import uvloop
 
-from bench import append, verify
+from bench import append, dashboard, verify
 from bench.ground import ground
 from bench.measure import Pace
 
 # append comes last, and in it the line with the figure that was promised first.
-BENCHES = {"verify": verify.lines, "append": append.lines}
+BENCHES = {"dashboard": dashboard.lines, "verify": verify.lines, "append": append.lines}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,0 +1,123 @@
+"""Servers in processes of their own: `python -m bench.served`, told as JSON what to serve.
+
+All of them are uvicorn with uvloop and httptools as `api.serving` starts it, so that only the
+application differs. A server ends with its standard input.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.app import application
+from api.auth.tokens import DEMO_ISSUER, DemoIssuer, TokenVerifier
+from api.house import open_house, projecting
+from api.serving import listen, serving
+from api.settings import Settings
+from bench import idiomatic
+
+Spec = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server."""
+
+    port: int
+    process: int
+
+    @property
+    def cpu_seconds(self) -> float:
+        """User and system time of the server process so far; 0 where /proc does not say."""
+        try:
+            fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@asynccontextmanager
+async def served(spec: Spec) -> AsyncIterator[Served]:
+    """Start a server; `spec` has its kind and what that kind needs."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bench.served",
+        json.dumps(dict(spec)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        port = int(await process.stdout.readline())
+        yield Served(port, process.pid)
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+@asynccontextmanager
+async def house_application(spec: Spec) -> AsyncIterator[ASGIApp]:
+    """Our application over the house in this folder, with its projector."""
+    folder = Path(spec["folder"])
+    issuer = DemoIssuer.load_or_create(folder / "issuer.pem")
+    verifier = TokenVerifier({DEMO_ISSUER: issuer.issuer}, "anamnesis", profile="demo")
+    settings = Settings.in_folder(folder, spec["dsn"])
+    async with open_house(settings) as house, projecting(house):
+        yield application(house, verifier)
+
+
+@asynccontextmanager
+async def _constant(spec: Spec) -> AsyncIterator[ASGIApp]:
+    """The same bytes for every request."""
+    body = b" " * int(spec["bytes"])
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+
+    class Constant:
+        async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+            while (await receive()).get("more_body"):
+                pass
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+    yield Starlette(routes=[Route("/graphql", Constant(), methods=["POST"])])
+
+
+Opening = Callable[[Spec], contextlib.AbstractAsyncContextManager[ASGIApp]]
+KINDS: Mapping[str, Opening] = {
+    "house": house_application,
+    "constant": _constant,
+    "idiomatic": idiomatic.opened,
+}
+
+
+async def _serve(spec: Spec) -> None:
+    listener = listen(0)
+    async with KINDS[spec["kind"]](spec) as app, serving(app, listener):
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        await _ended()
+
+
+async def _ended() -> None:
+    reader: Callable[[], Awaitable[bytes]]
+    loop = asyncio.get_running_loop()
+    stream = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
+    reader = stream.read
+    await reader()
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve(json.loads(sys.argv[1])))
