@@ -140,7 +140,11 @@ def create_root(settings: Settings) -> None:
 
 
 def _pool(dsn: str, size: int) -> asyncpg.Pool:
-    return asyncpg.create_pool(dsn, min_size=1, max_size=size)
+    return asyncpg.create_pool(dsn, min_size=1, max_size=size, reset=_as_it_is)
+
+
+async def _as_it_is(_connection: asyncpg.Connection) -> None:
+    """Nothing outlives a transaction here: settings are local to it, and nobody listens."""
 
 
 async def _check_clock(pool: asyncpg.Pool) -> None:

@@ -111,9 +111,7 @@ class Load:
         took = tuple(answer["milliseconds"])
         return Run(len(took) / answer["seconds"], took)
 
-    async def _ask(
-        self, port: int, request: bytes, clients: int, seconds: float
-    ) -> dict[str, Any]:
+    async def _ask(self, port: int, request: bytes, clients: int, seconds: float) -> dict[str, Any]:
         spec = {
             "port": port,
             "request": base64.b64encode(request).decode(),

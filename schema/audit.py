@@ -116,8 +116,9 @@ class AuditQuery:
         )
         events, more = await context.trail(query)
         return connected(
+            context.ids,
             [AuditEntry.of(context, event) for event in events],
-            [context.ids.to_cursor(str(event.position)) for event in events],
+            [str(event.position) for event in events],
             more=more,
             began_after=after is not None,
         )
