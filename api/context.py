@@ -141,7 +141,10 @@ class Operation:
         """Commit the looks; nothing leaves without them."""
         appends = self._looks.appends(self.now())
         with retryable():
-            answers = await asyncio.gather(*map(self._house.log.append, appends))
+            # The reads are over: their transaction ends while the looks are committed.
+            _, answers = await asyncio.gather(
+                self._reads.close(), asyncio.gather(*map(self._house.log.append, appends))
+            )
         if not all(map(_durable, answers)):
             raise AuditUnavailable()
         if self._position == 0:

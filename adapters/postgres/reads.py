@@ -1,7 +1,12 @@
-"""Panel reads under row-level security: one transaction per operation, local settings only."""
+"""Panel reads under row-level security: one transaction per operation, local settings only.
+
+Panels that are asked for in the same turn of the event loop become one statement.
+"""
 
 import asyncio
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -12,13 +17,20 @@ from domain.kernel.readmodel import Page, Row, Select, Table
 FIRST_ROWS = """SELECT DISTINCT ON (chart) id, chart, at, state, kind, "position", key, body
   FROM model.{table} WHERE tenant = current_setting('anamnesis.tenant')
     AND chart = ANY($1::uuid[]) ORDER BY chart, at DESC, id DESC"""
+_PLACE = re.compile(r"\$(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A statement over one panel, waiting for its rows."""
+
+    sql: str
+    arguments: Sequence[object]
+    records: asyncio.Future[list[asyncpg.Record]]
 
 
 class ReadTransaction:
-    """The connection of one operation, opened by its first read and closed with it.
-
-    `statements` counts what was sent, for tests and for the operation's cost.
-    """
+    """The connection of one operation, opened by its first read and closed with it."""
 
     def __init__(self, pool: asyncpg.Pool, keys: KeyTree, tenant: str, account: str) -> None:
         self._pool = pool
@@ -26,9 +38,8 @@ class ReadTransaction:
         self._tenant = tenant
         self._account = account
         self._connection: asyncpg.pool.PoolConnectionProxy | None = None
-        self._transaction: asyncpg.transaction.Transaction | None = None
-        self._turn = asyncio.Lock()
-        self.statements = 0
+        self._asked: list[_Asked] = []
+        self._sending: asyncio.Task[None] | None = None
 
     async def page(self, select: Select) -> Page:
         """A page of a panel. Raises the key tree's errors for a row that does not open."""
@@ -44,33 +55,84 @@ class ReadTransaction:
         rows = await open_rows(self._tenant, table, records, self._keys)
         return {row.chart: row for row in rows}
 
-    async def _fetch(self, sql: str, arguments: list[object]) -> list[asyncpg.Record]:
-        async with self._turn:
-            connection = await self._open()
-            self.statements += 1
-            records: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
-            return records
+    async def _fetch(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
+        asked = _Asked(sql, arguments, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
+        if self._sending is None:
+            # A task of its own: whoever asked first may be cancelled, the others still wait.
+            self._sending = asyncio.create_task(self._send(), name="panel-reads")
+        return await asked.records
+
+    async def _send(self) -> None:
+        """Send what was asked in this turn of the loop, and then what was asked meanwhile."""
+        batch: list[_Asked] = []
+        try:
+            while self._asked:
+                batch, self._asked = self._asked, []
+                await self._answer(batch)
+        except BaseException as error:
+            for asked in (*batch, *self._asked):
+                _fail(asked.records, error)
+            self._asked = []
+        finally:
+            self._sending = None
+
+    async def _answer(self, batch: list[_Asked]) -> None:
+        connection = await self._open()
+        sql, arguments = _together(batch)
+        found: list[list[asyncpg.Record]] = [[] for _ in batch]
+        for record in await connection.fetch(sql, *arguments):
+            found[record["part"]].append(record)
+        for asked, records in zip(batch, found, strict=True):
+            if not asked.records.done():
+                asked.records.set_result(records)
 
     async def _open(self) -> asyncpg.pool.PoolConnectionProxy:
         if self._connection is None:
             self._connection = await self._pool.acquire()
-            self._transaction = self._connection.transaction(readonly=True)
-            await self._transaction.start()
             await self._connection.execute(
-                "SELECT set_config('anamnesis.tenant', $1, true),"
-                " set_config('anamnesis.account', $2, true)",
-                self._tenant,
-                self._account,
+                f"BEGIN READ ONLY; SELECT"
+                f" set_config('anamnesis.tenant', {_quoted(self._tenant)}, true),"
+                f" set_config('anamnesis.account', {_quoted(self._account)}, true)"
             )
-            self.statements += 2
         return self._connection
 
     async def close(self) -> None:
-        """End the transaction and give the connection back."""
-        if self._connection is not None and self._transaction is not None:
-            self.statements += 1
+        """End the transaction and give the connection back; a statement under way is cancelled."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait({self._sending})
+        connection, self._connection = self._connection, None
+        if connection is not None:
             try:
-                await self._transaction.rollback()
+                await connection.execute("ROLLBACK")
             finally:
-                await self._pool.release(self._connection)
-            self._connection = None
+                await self._pool.release(connection)
+
+
+def _fail(records: asyncio.Future[list[asyncpg.Record]], error: BaseException) -> None:
+    if isinstance(error, asyncio.CancelledError):
+        records.cancel()
+    elif not records.done():
+        records.set_exception(error)
+
+
+def _together(batch: Sequence[_Asked]) -> tuple[str, list[object]]:
+    """One statement for all: each row says which part it belongs to, parts keep their order."""
+    arguments: list[object] = []
+    parts = []
+    for number, asked in enumerate(batch):
+        moved = _moved(asked.sql, len(arguments))
+        parts.append(f"(SELECT {number} AS part, panel.* FROM ({moved}) AS panel)")
+        arguments.extend(asked.arguments)
+    together = " UNION ALL ".join(parts)
+    return f"SELECT * FROM ({together}) AS panels ORDER BY part, at DESC, id DESC", arguments
+
+
+def _moved(sql: str, by: int) -> str:
+    return _PLACE.sub(lambda place: f"${int(place[1]) + by}", sql)
+
+
+def _quoted(value: str) -> str:
+    """A text for a statement without parameters; no content of it can end the literal."""
+    return f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')"
