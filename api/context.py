@@ -12,7 +12,6 @@ from typing import Any
 
 from adapters.keys.refused import KeyRefused
 from adapters.postgres.documents import document
-from adapters.postgres.quarantine import set_aside
 from adapters.postgres.reads import ReadTransaction
 from api.graphql import AuditUnavailable, PositionInvalid
 from api.house import House
@@ -84,7 +83,7 @@ class Operation:
             return await self._officer.page(select, as_of)
         panel, chart = select.panel, select.chart
         permit, set_aside = await self._permits.of_chart(panel.rule, chart)
-        if panel.projection in set_aside:
+        if (chart, panel.projection) in set_aside:
             raise Unavailable()
         try:
             page = await self._reads.page(select)
@@ -96,15 +95,14 @@ class Operation:
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart whose panel is open and not set aside."""
-        permits = await self._permits.of_charts(panel.rule, charts)
-        hidden = await set_aside(self._house.api, self.tenant, panel.projection, list(permits))
+        permits = await self._permits.of_charts(panel, charts)
         try:
-            rows = await self._reads.first_rows(panel.table, [*permits.keys() - hidden])
+            rows = await self._reads.first_rows(panel.table, [*permits])
         except KeyRefused as error:
             raise Unavailable() from error
         for chart, row in rows.items():
             basis = permits[chart].basis
-            self._looks.saw(chart, basis, panel.rule.name, panel.name, [row.id])
+            self._looks.listed(chart, basis, panel.rule.name, panel.name, [row.id])
         return rows
 
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:

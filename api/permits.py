@@ -6,8 +6,13 @@ from api.house import House
 from api.looks import Looks
 from api.retryable import retryable
 from domain.kernel.context import Actor, Authority, Subject
+from domain.kernel.readmodel import Panel
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Asking, Permit, Rule
+
+
+SetAside = frozenset[tuple[str, str]]
+"""Charts with the projection whose rows of them are not to be shown."""
 
 
 class Permits:
@@ -20,7 +25,7 @@ class Permits:
         self._house = house
         self._actor = actor
         self._looks = looks
-        self._known: dict[str | None, tuple[Authority, frozenset[str]]] = {}
+        self._known: dict[str | None, tuple[Authority, SetAside]] = {}
 
     async def own(self, rule: Rule) -> Authority:
         """The actor's own permissions."""
@@ -28,18 +33,19 @@ class Permits:
         self._ask(rule, Subject(person=authority.person), authority)
         return authority
 
-    async def of_chart(self, rule: Rule, chart: str) -> tuple[Permit, frozenset[str]]:
-        """The permit about a chart, and the projections that are set aside for it."""
+    async def of_chart(self, rule: Rule, chart: str) -> tuple[Permit, SetAside]:
+        """The permit about a chart, and what is set aside for it."""
         authority, set_aside = await self._authority(chart)
         return self._ask(rule, Subject(chart=chart), authority), set_aside
 
-    async def of_charts(self, rule: Rule, charts: Sequence[str]) -> dict[str, Permit]:
-        """The permits about several charts; those that the rule refuses are left out, unnoted.
+    async def of_charts(self, panel: Panel, charts: Sequence[str]) -> dict[str, Permit]:
+        """The permits about several charts; those refused or set aside are left out, unnoted.
 
         For lists, where nobody asked for any one of the charts.
         """
-        authority, _ = await self._authority(None)
-        asked = {chart: self._permit(rule, Subject(chart=chart), authority) for chart in charts}
+        authority, aside = await self._authority(None)
+        shown = [chart for chart in charts if (chart, panel.projection) not in aside]
+        asked = {c: self._permit(panel.rule, Subject(chart=c), authority) for c in shown}
         return {chart: permit for chart, permit in asked.items() if permit is not None}
 
     async def of_organization(self, rule: Rule, chart: str | None) -> Permit:
@@ -59,7 +65,10 @@ class Permits:
         asking = Asking(actor=self._actor, subject=subject, authority=authority, now=now)
         return rule.permit(asking)
 
-    async def _authority(self, chart: str | None) -> tuple[Authority, frozenset[str]]:
+    async def _authority(self, chart: str | None) -> tuple[Authority, SetAside]:
+        """What is known of all charts answers for each of them."""
+        if None in self._known:
+            return self._known[None]
         if chart not in self._known:
             with retryable():
                 self._known[chart] = await self._house.authorities.read_with_quarantine(
