@@ -25,7 +25,7 @@ from domain.kernel.context import Actor, Authority
 from domain.kernel.event import Recorded
 from domain.kernel.log import Appended, Conflict, Known
 from domain.kernel.perform import Receipt, Request
-from domain.kernel.readmodel import Page, Panel, Row, Select
+from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound, Unavailable
 from domain.kernel.rule import Rule
 from projections.catalogue import PERMISSIONS, PROJECTIONS
@@ -104,6 +104,21 @@ class Operation:
             basis = permits[chart].basis
             self._looks.listed(chart, basis, panel.rule.name, panel.name, [row.id])
         return rows
+
+    async def listed(
+        self, panel: Panel, charts: Sequence[str], listing: Listing
+    ) -> tuple[tuple[ListedChart, ...], bool]:
+        """A page of the charts whose panel is open and not set aside, the newest row first."""
+        permits = await self._permits.of_charts(panel, charts)
+        try:
+            entries, more = await self._reads.listed(panel.table, [*permits], listing)
+        except KeyRefused as error:
+            raise Unavailable() from error
+        for entry in entries:
+            seen = [] if entry.row is None else [entry.row.id]
+            basis = permits[entry.chart].basis
+            self._looks.listed(entry.chart, basis, panel.rule.name, panel.name, seen)
+        return entries, more
 
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""

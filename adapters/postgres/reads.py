@@ -11,12 +11,22 @@ from dataclasses import dataclass
 import asyncpg
 
 from adapters.keys.tree import KeyTree
-from adapters.postgres.rows import open_rows, select_sql
-from domain.kernel.readmodel import Page, Row, Select, Table
+from adapters.postgres.rows import open_rows, select_sql, zoned
+from domain.kernel.readmodel import ListedChart, Listing, Page, Row, Select, Table
 
 FIRST_ROWS = """SELECT DISTINCT ON (chart) id, chart, at, state, kind, "position", key, body
   FROM model.{table} WHERE tenant = current_setting('anamnesis.tenant')
     AND chart = ANY($1::uuid[]) ORDER BY chart, at DESC, id DESC"""
+# Charts without a row sort last, as undated rows do.
+LISTED = """SELECT v.id, c.chart, coalesce(v.at, '-infinity') AS at, v.state, v.kind, v."position",
+    v.key, v.body
+  FROM unnest($1::uuid[]) AS c (chart) LEFT JOIN LATERAL (
+    SELECT id, at, state, kind, "position", key, body FROM model.{table}
+    WHERE tenant = current_setting('anamnesis.tenant') AND chart = c.chart AND at <= $2
+    ORDER BY at DESC, id DESC LIMIT 1) AS v ON true
+  WHERE $3::timestamptz IS NULL
+    OR (coalesce(v.at, '-infinity'), c.chart) < ($3::timestamptz, $4::uuid)
+  ORDER BY at DESC, chart DESC LIMIT $5"""
 _PLACE = re.compile(r"\$(\d+)")
 
 
@@ -54,6 +64,25 @@ class ReadTransaction:
         records = await self._fetch(FIRST_ROWS.format(table=table.name), [list(charts)])
         rows = await open_rows(self._tenant, table, records, self._keys)
         return {row.chart: row for row in rows}
+
+    async def listed(
+        self, table: Table, charts: Sequence[str], listing: Listing
+    ) -> tuple[tuple[ListedChart, ...], bool]:
+        """A page of charts by their newest row, and whether more follow."""
+        at, chart = listing.after or (None, None)
+        arguments = [list(charts), listing.until, at, chart, listing.first + 1]
+        records = await self._fetch(LISTED.format(table=table.name), arguments)
+        ordered = sorted(
+            ((zoned(record["at"]), str(record["chart"]), record) for record in records),
+            key=lambda place: place[:2],
+            reverse=True,
+        )
+        page = ordered[: listing.first]
+        opened = [record for _, _, record in page if record["id"] is not None]
+        rows = await open_rows(self._tenant, table, opened, self._keys)
+        newest = {row.chart: row for row in rows}
+        entries = tuple(ListedChart(chart, at, newest.get(chart)) for at, chart, _ in page)
+        return entries, len(records) > listing.first
 
     async def _fetch(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
         asked = _Asked(sql, arguments, asyncio.get_running_loop().create_future())

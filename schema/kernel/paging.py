@@ -136,14 +136,14 @@ async def panel_page(
         panel=panel,
         chart=where.chart,
         first=checked(first),
-        after=None if after is None else _place(context, after),
+        after=None if after is None else place_of(context, after),
         kind=kind,
     )
     page = await context.read(select, where.as_of)
     return connected(
         context.ids,
         [node(context, row) for row in page.rows],
-        [f"{row.at.isoformat()}|{row.id}" for row in page.rows],
+        [placed(row.at, row.id) for row in page.rows],
         more=page.more,
         began_after=after is not None,
     )
@@ -157,7 +157,13 @@ class Where:
         self.as_of = as_of
 
 
-def _place(context: SchemaContext, cursor: str) -> tuple[datetime, str]:
+def placed(at: datetime, ident: str) -> str:
+    """What the cursor of a row stands for."""
+    return f"{at.isoformat()}|{ident}"
+
+
+def place_of(context: SchemaContext, cursor: str) -> tuple[datetime, str]:
+    """The (at, id) that a cursor stands for. Raises CursorInvalid."""
     at, _, ident = context.ids.from_cursor(cursor).partition("|")
     try:
         return datetime.fromisoformat(at), str(UUID(ident))
