@@ -6,7 +6,6 @@ from api.house import House
 from api.looks import Looks
 from api.retryable import retryable
 from domain.kernel.context import Actor, Authority, Subject
-from domain.kernel.readmodel import Panel
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Asking, Permit, Rule
 
@@ -38,15 +37,16 @@ class Permits:
         authority, set_aside = await self._authority(chart)
         return self._ask(rule, Subject(chart=chart), authority), set_aside
 
-    async def of_charts(self, panel: Panel, charts: Sequence[str]) -> dict[str, Permit]:
-        """The permits about several charts; those refused or set aside are left out, unnoted.
+    async def of_charts(
+        self, rule: Rule, charts: Sequence[str]
+    ) -> tuple[dict[str, Permit], SetAside]:
+        """The permits about several charts; those that the rule refuses are left out, unnoted.
 
-        For lists, where nobody asked for any one of the charts.
+        For lists, where nobody asked for any one of the charts. Also what is set aside for them.
         """
         authority, aside = await self._authority(None)
-        shown = [chart for chart in charts if (chart, panel.projection) not in aside]
-        asked = {c: self._permit(panel.rule, Subject(chart=c), authority) for c in shown}
-        return {chart: permit for chart, permit in asked.items() if permit is not None}
+        asked = {chart: self._permit(rule, Subject(chart=chart), authority) for chart in charts}
+        return {chart: permit for chart, permit in asked.items() if permit is not None}, aside
 
     async def of_organization(self, rule: Rule, chart: str | None) -> Permit:
         """The permit of somebody who acts for the organisation, whatever the chart."""

@@ -14,7 +14,7 @@ from domain.kernel.refusal import Refusal
 from domain.kernel.rule import anyone, may, operator, role, system
 from domain.kernel.values import Concept, Identifier, Name, Source
 
-ROLES = frozenset({"clinician", "front-desk", "compliance", "administrator"})
+ROLES = frozenset({"clinician", "front-desk", "health-information", "compliance", "administrator"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table,
 from domain.kernel.values import Moment, Source
 from projections.kernel.panels import document, panel_table
 
-VERSION = 1
+VERSION = 2
 AFTERCARE = timedelta(days=180)
 """How long a finished encounter still is a treating relationship."""
 
@@ -65,7 +65,15 @@ def _visit(recorded: Recorded, event: EncounterReported | EncounterCorrected) ->
     visit = event.visit
     start = None if visit.period is None else visit.period.start
     row = VisitRow(visit=visit, received=recorded.committed_at, source=event.source)
-    yield document(ENCOUNTER, recorded, event.encounter, row, at=start, state=visit.status)
+    yield document(
+        ENCOUNTER,
+        recorded,
+        event.encounter,
+        row,
+        at=start,
+        state=visit.status,
+        source=event.source,
+    )
     if recorded.version > 1:
         yield Drop(RELATION, {"chart": recorded.header.chart, "reference": event.encounter})
     if visit.status not in TREATING:

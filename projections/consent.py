@@ -11,7 +11,7 @@ from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table,
 from domain.kernel.values import Moment
 from projections.kernel.panels import document, panel_table
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

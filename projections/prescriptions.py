@@ -9,9 +9,9 @@ from domain.kernel.event import Erased, Recorded
 from domain.kernel.readmodel import Drop, Panel, Projection, Write
 from domain.kernel.values import Source
 from domain.prescriptions import MedicationOrder, PrescriptionReported
-from projections.kernel.panels import document, panel_table
+from projections.kernel.panels import document, likeness, panel_table
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,16 @@ def project(recorded: Recorded) -> Iterator[Write]:
         case PrescriptionReported(order=order):
             row = OrderRow(order=order, received=recorded.committed_at, source=event.source)
             ident = event.prescription
-            yield document(ORDER, recorded, ident, row, at=order.authored, state=order.status)
+            yield document(
+                ORDER,
+                recorded,
+                ident,
+                row,
+                at=order.authored,
+                state=order.status,
+                alike=likeness(order.medication, order.authored, order.status),
+                source=event.source,
+            )
         case Erased():
             yield Drop(ORDER, {"chart": header.chart, "id": header.stream})
 

@@ -17,7 +17,7 @@ from domain.registry import (
 )
 from projections.kernel.panels import document, panel_table
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ Bounds: at most 2**32 bodies under one key (NIST SP 800-38D, random 96-bit nonce
 epoch long before.
 """
 
+import hmac
 import os
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -100,6 +101,16 @@ class KeyTree:
         """
         opened = await self._tenants.open(tenant)
         return subkey(opened.deriving, bound("tenant secret", purpose))
+
+    async def class_of(self, tenant: str, key_class: str, category: str) -> str:
+        """The class of a compartment for a sensitive category of `key_class`; "" is none.
+
+        A keyed hash stands for the category, so that not even the key store tells what a chart has.
+        """
+        if not category:
+            return key_class
+        secret = await self.tenant_secret(tenant, "category")
+        return hmac.digest(secret, f"{key_class}\0{category}".encode(), "sha256").hex()[:32]
 
     async def destroy(self, tenant: str, key_id: str, event_id: str, position: int) -> None:
         """Destroy a key and all below it, for the erasure event at this position. Idempotent.

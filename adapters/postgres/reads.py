@@ -6,27 +6,15 @@ Panels that are asked for in the same turn of the event loop become one statemen
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 
 from adapters.keys.tree import KeyTree
-from adapters.postgres.rows import open_rows, select_sql, zoned
-from domain.kernel.readmodel import ListedChart, Listing, Page, Row, Select, Table
+from adapters.postgres.panels import FIRST_ROWS, LISTED, page_sql
+from adapters.postgres.rows import blind, open_rows, zoned
+from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select, Table
 
-FIRST_ROWS = """SELECT DISTINCT ON (chart) id, chart, at, state, kind, "position", key, body
-  FROM model.{table} WHERE tenant = current_setting('anamnesis.tenant')
-    AND chart = ANY($1::uuid[]) ORDER BY chart, at DESC, id DESC"""
-# Charts without a row sort last, as undated rows do.
-LISTED = """SELECT v.id, c.chart, coalesce(v.at, '-infinity') AS at, v.state, v.kind, v."position",
-    v.key, v.body
-  FROM unnest($1::uuid[]) AS c (chart) LEFT JOIN LATERAL (
-    SELECT id, at, state, kind, "position", key, body FROM model.{table}
-    WHERE tenant = current_setting('anamnesis.tenant') AND chart = c.chart AND at <= $2
-    ORDER BY at DESC, id DESC LIMIT 1) AS v ON true
-  WHERE $3::timestamptz IS NULL
-    OR (coalesce(v.at, '-infinity'), c.chart) < ($3::timestamptz, $4::uuid)
-  ORDER BY at DESC, chart DESC LIMIT $5"""
 _PLACE = re.compile(r"\$(\d+)")
 
 
@@ -51,13 +39,42 @@ class ReadTransaction:
         self._asked: list[_Asked] = []
         self._sending: asyncio.Task[None] | None = None
 
-    async def page(self, select: Select) -> Page:
-        """A page of a panel. Raises the key tree's errors for a row that does not open."""
-        sql, arguments = select_sql(select)
+    async def page(self, select: Select, *, sensitive: bool = True) -> Page:
+        """A page of a panel; without its sensitive rows unless `sensitive`.
+
+        Raises the key tree's errors for a row that does not open.
+        """
+        matching = {
+            column: await blind(self._keys, self._tenant, column, text)
+            for column, text in select.matching
+        }
+        sql, arguments = page_sql(select, sensitive=sensitive, matching=matching)
         records = await self._fetch(sql, arguments)
-        kept = records[: select.first]
+        shown = [record for record in records if record["shown"]]
+        kept = shown[: select.first]
         rows = await open_rows(self._tenant, select.panel.table, kept, self._keys)
-        return Page(tuple(rows), len(records) > select.first)
+        twins = [record for record in records if not record["shown"]]
+        if twins:
+            rows = await self._with_twins(select.panel.table, rows, kept, twins)
+        return Page(tuple(rows), len(shown) > select.first)
+
+    async def _with_twins(
+        self,
+        table: Table,
+        rows: Sequence[Row],
+        records: Sequence[asyncpg.Record],
+        twins: Sequence[asyncpg.Record],
+    ) -> list[Row]:
+        """Each shown row with those of other sources about the same fact."""
+        alike = {str(record["id"]): bytes(record["alike"]) for record in (*records, *twins)}
+        others = await open_rows(self._tenant, table, twins, self._keys)
+        return [
+            replace(
+                row,
+                alike=tuple(o for o in others if alike[row.id] and alike[o.id] == alike[row.id]),
+            )
+            for row in rows
+        ]
 
     async def first_rows(self, table: Table, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart."""
@@ -66,11 +83,13 @@ class ReadTransaction:
         return {row.chart: row for row in rows}
 
     async def listed(
-        self, table: Table, charts: Sequence[str], listing: Listing
+        self, panel: Panel, charts: Sequence[str], listing: Listing, *, sensitive: bool
     ) -> tuple[tuple[ListedChart, ...], bool]:
         """A page of charts by their newest row, and whether more follow."""
-        at, chart = listing.after or (None, None)
-        arguments = [list(charts), listing.until, at, chart, listing.first + 1]
+        table, (at, chart) = panel.table, listing.after or (None, None)
+        arguments = [
+            list(charts), listing.until, at, chart, listing.first + 1, list(panel.hidden), sensitive
+        ]  # fmt: skip
         records = await self._fetch(LISTED.format(table=table.name), arguments)
         ordered = sorted(
             ((zoned(record["at"]), str(record["chart"]), record) for record in records),
@@ -155,7 +174,10 @@ def _together(batch: Sequence[_Asked]) -> tuple[str, list[object]]:
         parts.append(f"(SELECT {number} AS part, panel.* FROM ({moved}) AS panel)")
         arguments.extend(asked.arguments)
     together = " UNION ALL ".join(parts)
-    return f"SELECT * FROM ({together}) AS panels ORDER BY part, at DESC, id DESC", arguments
+    return (
+        f"SELECT * FROM ({together}) AS panels ORDER BY part, shown DESC, at DESC, id DESC",
+        arguments,
+    )
 
 
 def _moved(sql: str, by: int) -> str:

@@ -3,6 +3,7 @@
 A body is bound to its table, tenant and key columns, so that a row moved elsewhere does not open.
 """
 
+import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from adapters import codec
 from adapters.keys.refused import KeyDestroyed
 from adapters.keys.seal import DataKey
 from adapters.keys.tree import KeyTree
-from domain.kernel.readmodel import Put, Row, Select, Table, Write
+from domain.kernel.readmodel import Column, Put, Row, Table, Write
 
 KEY_CLASS = "clinical"
+BLIND_BYTES = 16
 _ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -59,14 +61,15 @@ class SealedRow:
 async def seal_row(tenant: str, put: Put, keys: KeyTree) -> SealedRow | None:
     """The sealed row, or None when the owner's key is destroyed (the fact is erased)."""
     table = put.table
-    values = [put.values[column.name] for column in table.columns]
+    values = [await _stored(tenant, one, put.values[one.name], keys) for one in table.columns]
     identity = tuple(str(put.values[column.name]) for column in table.key)
     if table.body is None:
         return SealedRow(table, identity, (tenant, *values))
     owner = put.owner or tenant
+    key_class = await keys.class_of(tenant, KEY_CLASS, put.category)
     try:
-        key = keys.cached_compartment(tenant, owner, KEY_CLASS) or await keys.compartment(
-            tenant, owner, KEY_CLASS
+        key = keys.cached_compartment(tenant, owner, key_class) or await keys.compartment(
+            tenant, owner, key_class
         )
     except KeyDestroyed:
         return None
@@ -74,23 +77,17 @@ async def seal_row(tenant: str, put: Put, keys: KeyTree) -> SealedRow | None:
     return SealedRow(table, identity, (tenant, *values, key.id, body))
 
 
-def select_sql(select: Select) -> tuple[str, list[object]]:
-    """The keyset page of a panel: `first` rows and one more, newest first."""
-    arguments: list[object] = [select.chart, select.first + 1]
-    conditions = "chart = $1::uuid AND tenant = current_setting('anamnesis.tenant')"
-    if select.kind is not None:
-        arguments.append(select.kind)
-        conditions += f" AND kind = ${len(arguments)}"
-    if select.after is not None:
-        arguments.extend(select.after)
-        place = len(arguments)
-        conditions += f" AND (at, id) < (${place - 1}::timestamptz, ${place}::uuid)"
-    table = select.panel.table.name
-    sql = (
-        f'SELECT id, chart, at, state, kind, "position", key, body FROM model.{table}'
-        f" WHERE {conditions} ORDER BY at DESC, id DESC LIMIT $2"
-    )
-    return sql, arguments
+async def _stored(tenant: str, column: Column, value: object, keys: KeyTree) -> object:
+    """What goes into the column: a keyed hash where it is blind."""
+    return value if column.type != "blind" else await blind(keys, tenant, column.name, str(value))
+
+
+async def blind(keys: KeyTree, tenant: str, column: str, text: str) -> bytes:
+    """The keyed hash (16 bytes) that a blind column of this name keeps; nothing for no text."""
+    if not text:
+        return b""
+    secret = await keys.tenant_secret(tenant, "blind")
+    return hmac.digest(secret, f"{column}\0{text}".encode(), "sha256")[:BLIND_BYTES]
 
 
 async def open_rows(

@@ -70,7 +70,7 @@ class Sealer:
 
     async def _event(self, wish: Append, draft: Draft, context: bytes) -> SealedEvent:
         kind = type(draft.event)
-        key = await self._key(wish.tenant, draft.owner or wish.tenant, kind)
+        key = await self._key(wish.tenant, draft.owner or wish.tenant, draft.event)
         random = os.urandom(ID_BYTES + SALT_BYTES)
         header = codec.encode_header(
             Header(
@@ -90,11 +90,12 @@ class Sealer:
         salt = random[ID_BYTES:]
         return SealedEvent(draft.stream, kind.type_name, key.id, header, context, salt, body)
 
-    async def _key(self, tenant: str, owner: str, kind: type[Event]) -> DataKey:
-        if kind.item_key:
-            return await self._keys.item(tenant, owner, kind.key_class)
-        open_already = self._keys.cached_compartment(tenant, owner, kind.key_class)
-        return open_already or await self._keys.compartment(tenant, owner, kind.key_class)
+    async def _key(self, tenant: str, owner: str, event: Event) -> DataKey:
+        key_class = await self._keys.class_of(tenant, event.key_class, event.category)
+        if event.item_key:
+            return await self._keys.item(tenant, owner, key_class)
+        open_already = self._keys.cached_compartment(tenant, owner, key_class)
+        return open_already or await self._keys.compartment(tenant, owner, key_class)
 
     async def _refusal(self, wish: Append) -> bytes | None:
         """The refusal under the organisation's key, bound to tenant and command."""

@@ -57,7 +57,7 @@ class Pending:
 
 
 def _delete(drop: Drop, tenant: str, names: Names) -> tuple[object, ...]:
-    types = {column.name: column.type for column in drop.table.columns}
+    types = {column.name: column.sql for column in drop.table.columns}
     conditions = [f'"{name}" = ${place}::{types[name]}' for place, name in enumerate(drop.where, 2)]
     target = names.get(drop.table.name, drop.table.name)
     sql = f"DELETE FROM model.{target} WHERE tenant = $1 AND {' AND '.join(conditions)}"
@@ -87,8 +87,8 @@ def _statement(table: Table, columns: tuple[Column, ...], target: str, *, one_ro
     changed = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
     action = f"DO UPDATE SET {changed}" if changed else "DO NOTHING"
     if one_row:
-        source = f"VALUES ({', '.join(f'${n}::{c.type}' for n, c in enumerate(columns, 1))})"
+        source = f"VALUES ({', '.join(f'${n}::{c.sql}' for n, c in enumerate(columns, 1))})"
     else:
-        arrays = ", ".join(f"${n}::{c.type}[]" for n, c in enumerate(columns, 1))
+        arrays = ", ".join(f"${n}::{c.sql}[]" for n, c in enumerate(columns, 1))
         source = f"SELECT * FROM unnest({arrays})"
     return f"INSERT INTO model.{target} ({listed}) {source} ON CONFLICT ({key}) {action}"

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import ClassVar, dataclass_transform
 
 from domain.kernel.context import Context
+from domain.kernel.labels import Label, category
 
 Stored = dict[str, object]
 _registry: dict[str, "type[Event]"] = {}
@@ -21,7 +22,8 @@ _registry: dict[str, "type[Event]"] = {}
 class Event:
     """A fact. Subclasses are registered by name and become frozen keyword-only dataclasses.
 
-    `key_class` names the compartment whose key seals the body (`clinical`, `audit`, ...).
+    `key_class` names the compartment whose key seals the body (`clinical`, `audit`, ...); an event
+    with sensitivity `labels` is sealed in a compartment of their category.
     `item_key` gives the body a key of its own below that compartment, so that it can be shredded
     or moved alone. `withdraws_access` marks an event that takes access away from somebody.
     """
@@ -51,6 +53,12 @@ class Event:
         cls.type_name, cls.type_version, cls.key_class = name, version, key_class
         cls.item_key, cls.withdraws_access = item_key, withdraws_access
         _registry[name] = cls
+
+    @property
+    def category(self) -> str:
+        """The sensitive category of the body: that of its `labels`, where it has the field."""
+        labels: tuple[Label, ...] = getattr(self, "labels", ())
+        return category(labels)
 
     @classmethod
     def upcast(cls, stored: Stored, version: int) -> Stored:

@@ -15,10 +15,19 @@ from domain.kernel.rule import Rule
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A clear column: its name and its PostgreSQL type."""
+    """A clear column: its name and its PostgreSQL type.
+
+    Type `blind` keeps a keyed hash of the text it is given: it can be compared, never read. Columns
+    of one name hash equal texts alike, whatever the table; an empty text stays empty.
+    """
 
     name: str
     type: str
+
+    @property
+    def sql(self) -> str:
+        """The PostgreSQL type of what is stored."""
+        return "bytea" if self.type == "blind" else self.type
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +50,16 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write the row with this key; `values` has a value for every clear and key column."""
+    """Write the row with this key; `values` has a value for every clear and key column.
+
+    `owner` names whose key seals the body, `category` the sensitive category of its compartment.
+    """
 
     table: Table
     values: Mapping[str, object]
     body: object = None
     owner: str | None = None
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +95,47 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A named, ruled read of one chart's row documents, newest first."""
+    """A named, ruled read of row documents, newest first.
+
+    Rows whose state is `hidden` are out of the normal view. Where the table knows what is `alike`,
+    of the rows that several sources sent about one fact only the newest is shown.
+    """
 
     name: str
     rule: Rule
     table: Table
     projection: str
+    hidden: frozenset[str] = frozenset({"entered-in-error"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Select:
-    """One use of a panel: whose, which page. `after` is the (at, id) of the row before."""
+    """One use of a panel: whose, which page. `after` is the (at, id) of the row before.
+
+    `others` are charts of the same patient that are read together with `chart`; `matching` names
+    columns and the values that rows must have there.
+    """
 
     panel: Panel
     chart: str
     first: int
     after: tuple[datetime, str] | None = None
     kind: str | None = None
+    others: tuple[str, ...] = ()
+    matching: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def charts(self) -> tuple[str, ...]:
+        """Every chart that is read, the one that was asked for first."""
+        return (self.chart, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row document as read: clear columns and the opened body."""
+    """A row document as read: clear columns and the opened body.
+
+    `alike` are the rows of other sources about the same fact, newest first.
+    """
 
     id: str
     chart: str
@@ -112,6 +144,7 @@ class Row:
     kind: str
     position: int
     body: Any
+    alike: tuple["Row", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,14 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A yes: its basis, and the (stream, version) pairs that it stands on."""
+    """A yes: its basis, and the (stream, version) pairs that it stands on.
+
+    `sensitive` says whether it covers facts of a sensitive category as well.
+    """
 
     basis: Basis
     relied: tuple[tuple[str, int], ...] = ()
+    sensitive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def proxy(scope: str) -> Clause:
             in_force = grant.chart == asking.subject.chart and not _over(grant.until, asking.now)
             if in_force and scope in grant.scopes:
                 relied = ((grant.stream, grant.version),)
-                return Permit(Basis("proxy-grant", grant.stream), relied)
+                return Permit(Basis("proxy-grant", grant.stream), relied, sensitive=False)
         return None
 
     return Clause(f"proxy({scope})", permits)

@@ -1,20 +1,24 @@
 """Panels: the tables of row documents and the rows in them."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.kernel.event import Recorded
+from domain.kernel.labels import Label, category
 from domain.kernel.readmodel import Column, Put, Table
-from domain.kernel.values import Moment
+from domain.kernel.values import Concept, Moment, Source
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def panel_table(name: str, body: type[Any]) -> Table:
-    """The table of a panel: one row document per business object of a chart.
+def panel_table(name: str, body: type[Any], *more: Column) -> Table:
+    """The table of a panel: one row document per business object and sensitive category.
 
     `at` orders the panel, `state` is the object's status, `kind` its class, `position` the event
-    that wrote the row.
+    that wrote the row, `item` the business object's stream, `label` its sensitive category,
+    `alike` what the same fact of another source has in common with it, `source` the system that
+    stated it. `more` columns are the panel's own.
     """
     return Table(
         name,
@@ -24,6 +28,11 @@ def panel_table(name: str, body: type[Any]) -> Table:
             Column("state", "text"),
             Column("kind", "text"),
             Column("position", "bigint"),
+            Column("item", "uuid"),
+            Column("label", "blind"),
+            Column("alike", "blind"),
+            Column("source", "blind"),
+            *more,
         ),
         body,
     )
@@ -38,9 +47,13 @@ def document(
     at: Moment | None,
     state: str,
     kind: str = "",
+    labels: Iterable[Label] = (),
+    alike: str = "",
+    source: Source | None = None,
+    **more: object,
 ) -> Put:
     """A panel's row for an object of the event's chart; an undated object sorts last."""
-    chart = recorded.header.chart
+    chart, sensitive = recorded.header.chart, category(labels)
     values = {
         "chart": chart,
         "id": ident,
@@ -48,8 +61,25 @@ def document(
         "state": state,
         "kind": kind,
         "position": recorded.position,
+        "item": recorded.header.stream,
+        "label": sensitive,
+        "alike": alike,
+        "source": source.system if source else "",
+        **more,
     }
-    return Put(table, values, body, owner=chart)
+    return Put(table, values, body, owner=chart, category=sensitive)
+
+
+def likeness(concept: Concept, at: Moment | None, *more: str) -> str:
+    """What two sources' statements of one fact have in common: first code or words, and the day.
+
+    Nothing where the fact has no date, since then nothing tells one occasion from another.
+    """
+    if at is None:
+        return ""
+    coded = next((f"{c.system}|{c.code}" for c in concept.codings if c.code), None)
+    named = coded or concept.words.casefold()
+    return "\n".join((named, at.text[:10], *more)) if named else ""
 
 
 def _instant(at: Moment | None) -> datetime:

@@ -30,18 +30,41 @@ class Past:
 
     def page(self, select: Select) -> Page:
         """What a panel showed, newest first."""
-        rows = [
-            _row(put)
+        puts = [
+            put
             for put in self._rows.get(select.panel.table.name, {}).values()
-            if put.values["chart"] == select.chart
-            and (select.kind is None or put.values["kind"] == select.kind)
+            if put.values["chart"] in select.charts
+            and put.values["state"] not in select.panel.hidden
         ]
+        rows = [_row(put, puts) for put in puts if _wanted(put, select) and not _older(put, puts)]
         ordered = sorted(rows, key=lambda row: (row.at, row.id), reverse=True)
         later = [r for r in ordered if select.after is None or (r.at, r.id) < select.after]
         return Page(tuple(later[: select.first]), len(later) > select.first)
 
 
-def _row(put: Put) -> Row:
+def _wanted(put: Put, select: Select) -> bool:
+    wanted = (("kind", select.kind), *select.matching)
+    return all(value is None or put.values[column] == value for column, value in wanted)
+
+
+def _older(put: Put, puts: Sequence[Put]) -> bool:
+    """Whether another source stated the same fact later."""
+    place = cast(int, put.values["position"])
+    return any(cast(int, twin.values["position"]) > place for twin in _twins(put, puts))
+
+
+def _twins(put: Put, puts: Sequence[Put]) -> list[Put]:
+    mine = put.values
+    return [
+        other
+        for other in puts
+        if mine["alike"]
+        and other.values["alike"] == mine["alike"]
+        and other.values["source"] != mine["source"]
+    ]
+
+
+def _row(put: Put, puts: Sequence[Put] = ()) -> Row:
     values = put.values
     return Row(
         id=str(values["id"]),
@@ -51,4 +74,5 @@ def _row(put: Put) -> Row:
         kind=str(values["kind"]),
         position=cast(int, values["position"]),
         body=put.body,
+        alike=tuple(_row(twin) for twin in _twins(put, puts)),
     )

@@ -46,7 +46,11 @@ def manifests(events: list[Recorded]) -> list[ListViewed]:
 
 async def test_the_newest_visit_comes_first_with_names_of_every_chart(clinic: World) -> None:
     shown = nodes(await listed(clinic))
-    starts = [datetime.fromisoformat(node["lastVisit"]["start"]["text"]) for node in shown if node["lastVisit"]]
+    starts = [
+        datetime.fromisoformat(node["lastVisit"]["start"]["text"])
+        for node in shown
+        if node["lastVisit"]
+    ]
     assert len(shown) >= 5
     assert starts == sorted(starts, reverse=True)
     assert all(node["patient"]["name"] for node in shown)

@@ -74,7 +74,7 @@ def test_the_import_contract_of_the_domain_names_every_dependency() -> None:
     imported = {
         module
         for module, distributions in packages_distributions().items()
-        if wanted & {distribution.lower().replace("_", "-") for distribution in distributions}
+        if wanted & {re.sub(r"[-_.]+", "-", one.lower()) for one in distributions}
     }
     assert imported
     assert imported - set(domain["forbidden_modules"]) == set()

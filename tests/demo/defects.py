@@ -20,7 +20,8 @@ from demo.walk.world import World
 from domain.audit import RecordReplay
 from domain.consent import WithdrawProxyAccess
 from domain.kernel.event import Event
-from domain.records import FileRecord, Item, RecordCorrected
+from domain.kernel.items import Item
+from domain.records import Fact, FileRecord, RecordCorrected
 from projections.catalogue import PROJECTIONS, projection
 
 Plant = Callable[[World, pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
@@ -127,7 +128,7 @@ def _one_tenant(self: Trail, pool: Any, keys: Any, _tenant: str) -> None:
     _trail(self, pool, keys, "riverside")
 
 
-def _file_again(self: FileRecord, state: Item, _now: object) -> Iterator[Event]:
+def _file_again(self: FileRecord, state: Item[Fact], _now: object) -> Iterator[Event]:
     yield RecordCorrected(item=state.id, fact=self.fact, source=self.source)
 
 

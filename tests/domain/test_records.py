@@ -5,8 +5,9 @@ from hypothesis import given as examples
 from domain.kernel.command import Reserved
 from domain.kernel.context import Subject
 from domain.kernel.event import Erased
+from domain.kernel.items import Item
 from domain.kernel.values import Concept, Moment, Source
-from domain.records import Condition, Fact, FileRecord, Item, RecordCorrected, RecordFiled
+from domain.records import Condition, Fact, FileRecord, RecordCorrected, RecordFiled
 from tests.story import given
 from tests.strategies import anything
 

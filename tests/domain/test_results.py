@@ -7,8 +7,9 @@ from hypothesis import given as examples
 from domain.kernel.command import Reserved
 from domain.kernel.context import Subject
 from domain.kernel.event import Erased
+from domain.kernel.items import Item
 from domain.kernel.values import Concept, Moment, Quantity, Source
-from domain.results import Analyte, ReceiveResult, Report, Result, ResultReceived
+from domain.results import Analyte, ReceiveResult, Report, ResultReceived
 from tests.story import given
 from tests.strategies import anything
 
@@ -59,14 +60,14 @@ def test_the_same_observations_from_another_source_are_nothing_new() -> None:
 
 
 def test_an_erased_report_does_not_change_what_was_received() -> None:
-    state = Result("r", PANEL)
+    state = Item("r", PANEL)
     assert state.evolve(Erased(ResultReceived.type_name)) == state
 
 
 def test_a_result_is_found_by_its_id_at_the_source_and_is_about_its_chart() -> None:
     [stream] = receiving(PANEL).streams
     assert (stream.reserved, stream.chart) == (Reserved(RESULT, "c|rep-1"), "c")
-    assert receiving(PANEL).subject(Result.initial("r")) == Subject(chart="c")
+    assert receiving(PANEL).subject(Item.initial("r")) == Subject(chart="c")
     assert receiving(PANEL).occurred == Moment("2026-03-01T08:00:00.000Z")
 
 

@@ -1,13 +1,16 @@
 """Rows of the clinical panels: registry, care, records, results, prescriptions."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.care import CareTeamJoined, CareTeamLeft, EncounterReported, Visit
 from domain.kernel.event import Erased, Unknown
-from domain.kernel.readmodel import Drop, Put
-from domain.kernel.values import Concept, Identifier, Moment, Name, Period, Source
+from domain.kernel.labels import Label
+from domain.kernel.readmodel import Drop, Put, Write
+from domain.kernel.values import Coding, Concept, Identifier, Moment, Name, Period, Quantity, Source
 from domain.prescriptions import MedicationOrder, PrescriptionReported
 from domain.records import (
     Allergy,
@@ -18,6 +21,7 @@ from domain.records import (
     Observation,
     RecordCorrected,
     RecordFiled,
+    RecordWithdrawn,
 )
 from domain.registry import (
     ChartLinked,
@@ -27,7 +31,7 @@ from domain.registry import (
     DemographicsReported,
     PersonRegistered,
 )
-from domain.results import Report, ResultReceived
+from domain.results import Analyte, Report, ResultReceived
 from projections import care, prescriptions, records, registry, results
 from projections.kernel.panels import LONG_AGO
 from tests.projections.recorded import AT, CHART, OTHER, STREAM, recorded
@@ -39,7 +43,9 @@ ADA = Demographics(names=(Name("Byron"),))
 LOVELACE = Demographics(names=(Name("Lovelace"),))
 
 
-def clear(ident: str, at: datetime, state: str, kind: str = "") -> dict[str, object]:
+def clear(
+    ident: str, at: datetime, state: str, kind: str = "", *, item: str = STREAM, source: str = ""
+) -> dict[str, object]:
     """The clear columns of a panel's row."""
     return {
         "chart": CHART,
@@ -48,7 +54,21 @@ def clear(ident: str, at: datetime, state: str, kind: str = "") -> dict[str, obj
         "state": state,
         "kind": kind,
         "position": 7,
+        "item": item,
+        "label": "",
+        "alike": "",
+        "source": source,
     }
+
+
+def unlike(writes: Iterator[Write]) -> list[Write]:
+    """The writes without what makes facts of several sources alike; that has its own test."""
+    return [
+        replace(write, values={**write.values, "alike": ""})
+        if isinstance(write, Put) and "alike" in write.values
+        else write
+        for write in writes
+    ]
 
 
 def test_a_chart_is_one_undated_row_replaced_by_what_is_reported_later() -> None:
@@ -56,7 +76,7 @@ def test_a_chart_is_one_undated_row_replaced_by_what_is_reported_later() -> None
     opened = recorded(ChartOpened(identifier=mrn, demographics=ADA), stream=CHART)
     told = DemographicsReported(identifier=mrn, demographics=LOVELACE)
     changed = recorded(told, stream=CHART, version=2)
-    row = clear(CHART, LONG_AGO, "open")
+    row = clear(CHART, LONG_AGO, "open", item=CHART)
     first = registry.ChartRow(demographics=ADA, identifier=mrn)
     later = registry.ChartRow(demographics=LOVELACE, identifier=mrn)
     assert list(registry.project(opened)) == [Put(registry.CHART, row, first, CHART)]
@@ -68,11 +88,11 @@ def test_a_death_is_a_row_at_the_time_where_it_is_known() -> None:
     unknown = recorded(DeathReported(at=None), stream=CHART)
     row = registry.DeathRow(at=Moment("2026-03"), reported=AT)
     assert list(registry.project(known)) == [
-        Put(registry.DEATH, clear(CHART, MARCH, "reported"), row, CHART)
+        Put(registry.DEATH, clear(CHART, MARCH, "reported", item=CHART), row, CHART)
     ]
     row = registry.DeathRow(at=None, reported=AT)
     assert list(registry.project(unknown)) == [
-        Put(registry.DEATH, clear(CHART, LONG_AGO, "reported"), row, CHART)
+        Put(registry.DEATH, clear(CHART, LONG_AGO, "reported", item=CHART), row, CHART)
     ]
 
 
@@ -109,7 +129,7 @@ def test_a_visit_is_a_row_and_opens_the_chart_to_those_who_took_part() -> None:
     row = care.VisitRow(visit=visit, received=AT, source=EHR)
     over = APRIL + timedelta(days=180)
     assert list(care.project(recorded(event))) == [
-        Put(care.ENCOUNTER, clear(STREAM, MARCH, "finished"), row, CHART),
+        Put(care.ENCOUNTER, clear(STREAM, MARCH, "finished", source="urn:ehr"), row, CHART),
         relation("p", MARCH, over),
         relation("q", MARCH, over),
     ]
@@ -123,7 +143,7 @@ def test_a_visit_that_is_reported_again_closes_the_chart_to_all_but_those_who_to
     event = EncounterReported(encounter=STREAM, visit=visit, source=EHR)
     row = care.VisitRow(visit=visit, received=AT, source=EHR)
     assert list(care.project(recorded(event, version=version))) == [
-        Put(care.ENCOUNTER, clear(STREAM, MARCH, "finished"), row, CHART),
+        Put(care.ENCOUNTER, clear(STREAM, MARCH, "finished", source="urn:ehr"), row, CHART),
         Drop(care.RELATION, {"chart": CHART, "reference": STREAM}),
         relation("q", MARCH, None),
     ]
@@ -261,18 +281,58 @@ def test_a_fact_is_a_row_of_its_panel(
     fact: Fact, table: object, at: datetime, state: str, kind: str
 ) -> None:
     filed = RecordFiled(item=OTHER, fact=fact, source=EHR)
-    row = records.FactRow(fact=fact, received=AT, source=EHR)
-    wanted = Put(table, clear(OTHER, at, state, kind), row, CHART)
-    assert list(records.project(recorded(filed))) == [wanted]
+    row = records.FactRow(fact=fact, received=AT, version=1, source=EHR)
+    wanted = Put(table, clear(OTHER, at, state, kind, source="urn:ehr"), row, CHART)
+    assert unlike(records.project(recorded(filed))) == [wanted]
     corrected = RecordCorrected(item=OTHER, fact=fact, source=EHR)
-    row = records.FactRow(fact=fact, received=AT, corrected=True, source=EHR)
-    wanted = Put(table, clear(OTHER, at, state, kind), row, CHART)
-    assert list(records.project(recorded(corrected))) == [wanted]
+    row = records.FactRow(fact=fact, received=AT, version=1, corrected=True, source=EHR)
+    wanted = Put(table, clear(OTHER, at, state, kind, source="urn:ehr"), row, CHART)
+    assert unlike(records.project(recorded(corrected))) == [wanted]
 
 
-@pytest.mark.parametrize("event", [Erased("records.record-filed"), Unknown("records.x", 1)])
-def test_a_fact_that_nobody_can_read_writes_nothing(event: Erased | Unknown) -> None:
-    assert list(records.project(recorded(event))) == []
+def test_an_erased_or_withdrawn_fact_loses_its_row_wherever_it_stood() -> None:
+    gone = [Drop(table, {"chart": CHART, "id": STREAM}) for table in records.TABLES]
+    assert list(records.project(recorded(Erased("records.record-filed")))) == gone
+    withdrawn = RecordWithdrawn(item=STREAM, reason="another patient's")
+    assert list(records.project(recorded(withdrawn))) == gone
+
+
+def test_a_fact_of_a_newer_release_writes_nothing() -> None:
+    assert list(records.project(recorded(Unknown("records.x", 1)))) == []
+
+
+def test_facts_are_alike_by_code_and_day_and_what_was_measured() -> None:
+    hiv = Label("HIV", "rule")
+    seen = Observation(
+        concept=Concept((Coding("http://loinc.org", "4548-4"),)),
+        status="final",
+        effective=Moment("2026-03-01T08:00:00Z"),
+        quantity=Quantity("6.1", "%"),
+    )
+    filed = RecordFiled(item=OTHER, fact=Fact(observation=seen), source=EHR, labels=(hiv,))
+    [put] = records.project(recorded(filed))
+    assert isinstance(put, Put)
+    assert put.values["alike"] == "http://loinc.org|4548-4\n2026-03-01\n6.1\n%"
+    assert (put.values["label"], put.category) == ("HIV", "HIV")
+    undated = RecordFiled(item=OTHER, fact=Fact(allergy=Allergy(concept=FLU)), source=EHR)
+    [put] = records.project(recorded(undated))
+    assert isinstance(put, Put)
+    assert put.values["alike"] == ""
+
+
+def test_a_report_with_a_potassium_and_an_hiv_test_is_two_rows() -> None:
+    potassium = Analyte(concept=Concept(text="Potassium"), status="final")
+    hiv = Analyte(concept=Concept(text="HIV 1"), status="final", labels=(Label("HIV", "loinc"),))
+    report = Report(
+        category="laboratory", concept=FLU, status="final", observations=(potassium, hiv),
+        conclusion="both",
+    )  # fmt: skip
+    puts = list(results.project(recorded(ResultReceived(result=STREAM, report=report))))
+    shown = [(p.values["item"], p.category, p.body.report) for p in puts if isinstance(p, Put)]
+    assert [(item, sensitive) for item, sensitive, _ in shown] == [(STREAM, ""), (STREAM, "HIV")]
+    assert [part.observations for _, _, part in shown] == [(potassium,), (hiv,)]
+    assert [part.conclusion for _, _, part in shown] == [None, "both"]
+    assert len({p.values["id"] for p in puts if isinstance(p, Put)}) == 2
 
 
 def test_a_result_is_a_row_of_its_category_as_last_received() -> None:
@@ -281,12 +341,12 @@ def test_a_result_is_a_row_of_its_category_as_last_received() -> None:
         issued=Moment("2026-04"),
     )  # fmt: skip
     event = ResultReceived(result=STREAM, report=report, source=EHR)
-    row = results.ResultRow(report=report, received=AT, source=EHR)
-    assert list(results.project(recorded(event))) == [
-        Put(results.RESULT, clear(STREAM, MARCH, "final", "imaging"), row, CHART)
+    row = results.ResultRow(report=report, received=AT, version=1, source=EHR)
+    assert unlike(results.project(recorded(event))) == [
+        Put(results.RESULT, clear(STREAM, MARCH, "final", "imaging", source="urn:ehr"), row, CHART)
     ]
-    assert list(results.project(recorded(Erased(event.type_name)))) == [
-        Drop(results.RESULT, {"chart": CHART, "id": STREAM})
+    assert unlike(results.project(recorded(Erased(event.type_name)))) == [
+        Drop(results.RESULT, {"chart": CHART, "item": STREAM})
     ]
 
 
@@ -294,9 +354,9 @@ def test_a_prescription_is_a_row_as_last_reported() -> None:
     order = MedicationOrder(medication=FLU, status="active", authored=Moment("2026-03"))
     event = PrescriptionReported(prescription=STREAM, order=order, source=EHR)
     row = prescriptions.OrderRow(order=order, received=AT, source=EHR)
-    assert list(prescriptions.project(recorded(event))) == [
-        Put(prescriptions.ORDER, clear(STREAM, MARCH, "active"), row, CHART)
+    assert unlike(prescriptions.project(recorded(event))) == [
+        Put(prescriptions.ORDER, clear(STREAM, MARCH, "active", source="urn:ehr"), row, CHART)
     ]
-    assert list(prescriptions.project(recorded(Erased(event.type_name)))) == [
+    assert unlike(prescriptions.project(recorded(Erased(event.type_name)))) == [
         Drop(prescriptions.ORDER, {"chart": CHART, "id": STREAM})
     ]

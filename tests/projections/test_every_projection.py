@@ -15,7 +15,14 @@ from tests.contracts.samples import sample
 from tests.projections.recorded import CHART, recorded
 from tests.strategies import anything
 
-TYPES = {"uuid": str, "text": str, "bigint": int, "timestamptz": datetime, "text[]": list}
+TYPES = {
+    "uuid": str,
+    "text": str,
+    "bigint": int,
+    "timestamptz": datetime,
+    "text[]": list,
+    "blind": str,
+}
 OPENED = [(known, kind) for known in PROJECTIONS for kind in known.opens]
 NAMES = [f"{known.name} {kind.type_name}" for known, kind in OPENED]
 BY_NAME = pytest.mark.parametrize("known", PROJECTIONS, ids=lambda known: known.name)

@@ -85,7 +85,18 @@ def test_a_grant_is_a_row_for_the_rules_and_one_for_the_patient_until_it_ends() 
         granted=AT,
         until=until,
     )
-    panel = {"chart": CHART, "id": STREAM, "at": AT, "state": "granted", "kind": "", "position": 7}
+    panel = {
+        "chart": CHART,
+        "id": STREAM,
+        "at": AT,
+        "state": "granted",
+        "kind": "",
+        "position": 7,
+        "item": STREAM,
+        "label": "",
+        "alike": "",
+        "source": "",
+    }
     grant = {
         "chart": CHART,
         "stream": STREAM,

@@ -311,7 +311,7 @@ async def test_a_migrated_table_has_exactly_the_declared_columns(dsn: str, table
         " WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname",
         f"model.{table.name}",
     )
-    declared = {column.name: TYPES.get(column.type, column.type) for column in table.columns}
+    declared = {column.name: TYPES.get(column.type, column.sql) for column in table.columns}
     documents = {"key": "uuid", "body": "bytea"} if table.body else {}
     assert dict(found) == {"tenant": "text", **declared, **documents}
     keys = await rows(

@@ -84,7 +84,7 @@ def test_nobody_is_oneself_where_neither_person_is_known() -> None:
 
 
 def test_a_proxy_is_a_person_with_a_grant_for_the_scope_relying_on_the_grant() -> None:
-    yes = Permit(Basis("proxy-grant", "grant"), (("grant", 3),))
+    yes = Permit(Basis("proxy-grant", "grant"), (("grant", 3),), sensitive=False)
     assert asked(proxy("records"), authority=PROXY) == yes
 
 
@@ -109,7 +109,7 @@ def test_a_grant_counts_for_its_chart_its_scopes_and_until_it_ends(
 def test_a_grant_in_force_counts_beside_one_that_is_over() -> None:
     over = replace(GRANT, stream="old", until=NOW)
     permit = asked(proxy("records"), authority=replace(PROXY, grants=(over, GRANT)))
-    assert permit == Permit(Basis("proxy-grant", "grant"), (("grant", 3),))
+    assert permit == Permit(Basis("proxy-grant", "grant"), (("grant", 3),), sensitive=False)
 
 
 def test_somebody_without_a_chart_in_question_is_no_proxy() -> None:
@@ -195,7 +195,9 @@ def test_anyone_is_anyone(kind: str) -> None:
 def test_the_first_clause_that_says_yes_gives_the_basis() -> None:
     rule = Rule("test.ask", (oneself, proxy("records"), anyone))
     asking = Asking(actor=ACCOUNT, subject=HERE, authority=PROXY, now=NOW)
-    assert rule.permit(asking) == Permit(Basis("proxy-grant", "grant"), (("grant", 3),))
+    assert rule.permit(asking) == Permit(
+        Basis("proxy-grant", "grant"), (("grant", 3),), sensitive=False
+    )
     assert rule.text == "oneself | proxy(records) | anyone"
 
 

@@ -1,20 +1,8 @@
-"""Filed clinical facts that belong to nobody else: problems, allergies, immunisations,
-observations outside reports, and notes.
+"""Filed clinical facts as a source states them, in the shape of their FHIR R4 resources."""
 
-One stream per fact, found again by the fact's id at its source: facts of an outside authority do
-not depend on one another, so a whole history is filed in parallel, and a correction is decided
-against the one fact that it corrects (docs/adr/0010).
-"""
+from dataclasses import dataclass
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
-
-from domain.kernel.command import Command, Reserved, Stream
-from domain.kernel.context import Subject
-from domain.kernel.event import Erased, Event, Unknown
-from domain.kernel.rule import may, oneself, operator, proxy, system, treating
-from domain.kernel.values import Concept, Moment, Period, Quantity, ReferenceRange, Source
+from domain.kernel.values import Concept, Moment, Period, Quantity, ReferenceRange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,74 +107,3 @@ class Fact:
     immunization: Immunization | None = None
     observation: Observation | None = None
     note: Note | None = None
-
-
-class RecordFiled(Event, name="records.record-filed", version=1):
-    """A fact was filed in the chart."""
-
-    item: str
-    fact: Fact
-    source: Source | None = None
-
-
-class RecordCorrected(Event, name="records.record-corrected", version=1):
-    """The source sent the fact again with other content, which replaces the earlier one."""
-
-    item: str
-    fact: Fact
-    source: Source | None = None
-
-
-view = may("records.view", oneself, proxy("records"), treating)
-file = may("records.file", operator, system)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A fact as it stands."""
-
-    id: str
-    fact: Fact | None = None
-
-    @classmethod
-    def initial(cls, stream: str) -> "Item":
-        """Not filed."""
-        return cls(stream)
-
-    def evolve(self, event: Event | Erased | Unknown) -> "Item":
-        """The fact after an event."""
-        if not isinstance(event, RecordFiled | RecordCorrected):
-            return self
-        return replace(self, fact=event.fact)
-
-
-class FileRecord(Command[Item], name="records.file-record", rule=file):
-    """File one fact of a source; `key` is the fact's id there."""
-
-    chart: str
-    key: str
-    source: Source
-    fact: Fact
-    when: Moment | None = None
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The fact of this source id in this chart."""
-        reserved = Reserved("records.item", f"{self.chart}|{self.key}")
-        return (Stream(fold=Item, reserved=reserved, chart=self.chart),)
-
-    @property
-    def occurred(self) -> Moment | None:
-        """When the fact happened."""
-        return self.when
-
-    def subject(self, _state: Item) -> Subject:
-        """The chart."""
-        return Subject(chart=self.chart)
-
-    def decide(self, state: Item, _now: datetime) -> Iterator[Event]:
-        """Filed the first time, corrected by other content; nothing for the same."""
-        if state.fact == self.fact:
-            return
-        kind = RecordFiled if state.fact is None else RecordCorrected
-        yield kind(item=state.id, fact=self.fact, source=self.source)
