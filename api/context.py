@@ -7,11 +7,9 @@ may the answer leave. Positions and ids go out as opaque tokens of the tenant.
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adapters.keys.refused import KeyRefused
 from adapters.postgres.documents import document
 from adapters.postgres.reads import ReadTransaction
 from api.graphql import AuditUnavailable, PositionInvalid
@@ -19,6 +17,7 @@ from api.house import House
 from api.looks import Looks
 from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
+from api.panels import Panels
 from api.permits import Permits
 from api.retryable import retryable
 from domain.kernel.command import Command
@@ -27,8 +26,8 @@ from domain.kernel.event import Recorded
 from domain.kernel.log import Appended, Conflict, Known
 from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
-from domain.kernel.refusal import NotFound, Unavailable
-from domain.kernel.rule import Permit, Rule
+from domain.kernel.refusal import NotFound
+from domain.kernel.rule import Rule
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
 from schema.kernel.context import TrailQuery
@@ -46,6 +45,7 @@ class Operation:
         self._permits = Permits(house, actor, self._looks)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
         self._reads = ReadTransaction(house.api, house.keys, actor.tenant, actor.id)
+        self._panels = Panels(self._reads, self._permits, self._looks)
         self._position = 0
         self.ids = ids
         self.correlation = correlation
@@ -82,70 +82,17 @@ class Operation:
         """A page of a panel, now or as of a position."""
         if as_of is not None:
             return await self._officer.page(select, as_of)
-        permits = await self._permits_of(select)
-        covered = replace(select, others=tuple(c for c in permits if c != select.chart))
-        sensitive = all(permit.sensitive for permit in permits.values())
-        try:
-            page = await self._reads.page(covered, sensitive=sensitive)
-        except KeyRefused as error:
-            raise Unavailable() from error
-        panel = select.panel
-        for chart, permit in permits.items():
-            seen = [r.id for row in page.rows for r in (row, *row.alike) if r.chart == chart]
-            if seen or chart == select.chart:
-                self._looks.saw(chart, permit.basis, panel.rule.name, panel.name, seen)
-        return page
-
-    async def _permits_of(self, select: Select) -> dict[str, Permit]:
-        """The permit of each chart to read; other charts that are closed are left out.
-
-        Raises Unavailable where one of them is set aside: half a record would look whole.
-        """
-        rule, projection = select.panel.rule, select.panel.projection
-        permit, aside = await self._permits.of_chart(rule, select.chart)
-        permits = {select.chart: permit}
-        if select.others:
-            others, hidden = await self._permits.of_charts(rule, select.others)
-            permits |= others
-            aside |= hidden
-        if any((chart, projection) in aside for chart in permits):
-            raise Unavailable()
-        return permits
-
-    async def _open_to(self, panel: Panel, charts: Sequence[str]) -> dict[str, Permit]:
-        """The permits of those charts whose panel is open and not set aside."""
-        permits, aside = await self._permits.of_charts(panel.rule, charts)
-        return {c: permit for c, permit in permits.items() if (c, panel.projection) not in aside}
+        return await self._panels.page(select)
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart whose panel is open and not set aside."""
-        permits = await self._open_to(panel, charts)
-        try:
-            rows = await self._reads.first_rows(panel.table, [*permits])
-        except KeyRefused as error:
-            raise Unavailable() from error
-        for chart, row in rows.items():
-            basis = permits[chart].basis
-            self._looks.listed(chart, basis, panel.rule.name, panel.name, [row.id])
-        return rows
+        return await self._panels.first_rows(panel, charts)
 
     async def listed(
         self, panel: Panel, charts: Sequence[str], listing: Listing
     ) -> tuple[tuple[ListedChart, ...], bool]:
         """A page of the charts whose panel is open and not set aside, the newest row first."""
-        permits = await self._open_to(panel, charts)
-        sensitive = all(permit.sensitive for permit in permits.values())
-        try:
-            entries, more = await self._reads.listed(
-                panel, [*permits], listing, sensitive=sensitive
-            )
-        except KeyRefused as error:
-            raise Unavailable() from error
-        for entry in entries:
-            seen = [] if entry.row is None else [entry.row.id]
-            basis = permits[entry.chart].basis
-            self._looks.listed(entry.chart, basis, panel.rule.name, panel.name, seen)
-        return entries, more
+        return await self._panels.listed(panel, charts, listing)
 
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""

@@ -1,6 +1,7 @@
 """What an operation saw, on its way into the log: one `records-viewed` per chart and basis.
 
-What it saw in a list of several charts is one `list-viewed`, the list's manifest. The answer leaves after the commit of these events; without it, nothing leaves.
+What it saw in a list of several charts is one `list-viewed`, the list's manifest. The answer
+leaves after the commit of these events; without it, nothing leaves.
 """
 
 import os

@@ -9,7 +9,6 @@ from domain.kernel.context import Actor, Authority, Subject
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Asking, Permit, Rule
 
-
 SetAside = frozenset[tuple[str, str]]
 """Charts with the projection whose rows of them are not to be shown."""
 

@@ -100,9 +100,9 @@ class Asking:
         """The contender."""
 
         async def work(seconds: float) -> Run:
-            before = server.cpu_seconds
+            before = server.child.cpu_seconds
             run = await self.load.turn(server.port, self.request(), CLIENTS, seconds)
-            spent = server.cpu_seconds - before
+            spent = server.child.cpu_seconds - before
             self.cpu_ms.append(spent * 1000 / max(len(run.milliseconds), 1))
             return run
 

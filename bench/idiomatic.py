@@ -7,6 +7,7 @@ row per request. No rules, no encryption, no row-level security.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ import strawberry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -86,7 +88,19 @@ class LabObservation:
     effective: Moment
 
 
-Context = dict[str, object]
+Rows = list[asyncpg.Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a request has: the pool, who asks, a dataloader per table."""
+
+    pool: asyncpg.Pool
+    account: str
+    loaders: "dict[str, DataLoader[int, Rows]]"
+    response: Response | WebSocket
+
+
 Info = strawberry.Info[Context, None]
 
 
@@ -243,8 +257,7 @@ class Record:
 class Query:
     @strawberry.field
     async def record(self, info: Info) -> Record | None:
-        pool, account = info.context["pool"], info.context["account"]
-        assert isinstance(pool, asyncpg.Pool)
+        pool, account = info.context.pool, info.context.account
         key = await pool.fetchval("SELECT id FROM patient WHERE account = $1", account)
         if key is None:
             return None
@@ -256,11 +269,8 @@ class Query:
         return Record(key=key)
 
 
-async def _load(info: Info, table: str, key: int) -> list[asyncpg.Record]:
-    loader = info.context[table]
-    assert isinstance(loader, DataLoader)
-    rows: list[asyncpg.Record] = await loader.load(key)
-    return rows
+async def _load(info: Info, table: str, key: int) -> Rows:
+    return await info.context.loaders[table].load(key)
 
 
 BELONGS = {
@@ -273,15 +283,15 @@ BELONGS = {
 }
 
 
-def _loader(pool: asyncpg.Pool, table: str) -> DataLoader[int, list[asyncpg.Record]]:
+def _loader(pool: asyncpg.Pool, table: str) -> DataLoader[int, Rows]:
     column = BELONGS[table]
     order = "id DESC" if table in {"visit", "report"} else "id"
 
-    async def load(keys: list[int]) -> Sequence[list[asyncpg.Record]]:
+    async def load(keys: list[int]) -> Sequence[Rows]:
         rows = await pool.fetch(
             f"SELECT * FROM {table} WHERE {column} = ANY($1::int[]) ORDER BY {order}", keys
         )
-        found: dict[int, list[asyncpg.Record]] = {key: [] for key in keys}
+        found: dict[int, Rows] = {key: [] for key in keys}
         for row in rows:
             found[row[column]].append(row)
         return [found[key] for key in keys]
@@ -305,12 +315,10 @@ async def opened(spec: Mapping[str, str]) -> AsyncIterator[ASGIApp]:
                 audience = f"anamnesis:{TENANT}"
                 claims = jwt.decode(token, key, algorithms=["ES256"], audience=audience)
                 loaders = {table: _loader(pool, table) for table in BELONGS}
-                return {"pool": pool, "account": claims["sub"], **loaders}
+                return Context(pool, claims["sub"], loaders, response)
 
-        app = Starlette()
-        app.mount("/graphql", Door(strawberry.Schema(query=Query)))
-        app.add_route("/graphql", Door(strawberry.Schema(query=Query)))
-        yield app
+        graphql = Door(strawberry.Schema(query=Query))
+        yield Starlette(routes=[Route("/graphql", graphql, methods=["POST"])])
 
 
 async def fill(dsn: str, account: str) -> None:

@@ -6,6 +6,7 @@ alive, for how long. The answer is one JSON line: the milliseconds of every requ
 
 import asyncio
 import base64
+import functools
 import json
 import sys
 import time
@@ -16,8 +17,10 @@ from typing import Any, cast
 
 import uvloop
 
+from bench.child import Child, child
 from bench.measure import Run
 
+HOST = "127.0.0.1"
 _LENGTH = b"content-length: "
 
 
@@ -36,6 +39,9 @@ class _Client(asyncio.Protocol):
         self.size = 0
         self.took: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def itself(self) -> "_Client":
+        return self
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of it.
@@ -84,10 +90,11 @@ async def _turn(spec: Mapping[str, object]) -> dict[str, object]:
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     until = began + float(str(spec["seconds"]))
+    port = int(str(spec["port"]))
     clients = []
     for _ in range(int(str(spec["clients"]))):
         client = _Client(request, until)
-        await loop.create_connection(lambda made=client: made, "127.0.0.1", int(str(spec["port"])))
+        await loop.create_connection(functools.partial(_Client.itself, client), HOST, port)
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))
     took = [one for client in clients for one in client.took]
@@ -99,7 +106,7 @@ async def _turn(spec: Mapping[str, object]) -> dict[str, object]:
 class Load:
     """The generator as the measuring process holds it."""
 
-    process: asyncio.subprocess.Process
+    child: Child
 
     async def size(self, port: int, request: bytes) -> int:
         """Bytes of the body of one answer."""
@@ -118,10 +125,7 @@ class Load:
             "clients": clients,
             "seconds": seconds,
         }
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(spec).encode() + b"\n")
-        line = await self.process.stdout.readline()
+        line = await self.child.ask(json.dumps(spec))
         if not line:
             raise Refused("the load generator ended; its reason stands above")
         answer: dict[str, Any] = json.loads(line)
@@ -131,20 +135,8 @@ class Load:
 @asynccontextmanager
 async def generator() -> AsyncIterator[Load]:
     """Start the generator; it ends with its standard input."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.load",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=2**26,
-    )
-    try:
-        yield Load(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()
+    async with child("bench.load") as started:
+        yield Load(started)
 
 
 def request_bytes(path: str, body: bytes, token: str = "") -> bytes:

@@ -7,9 +7,8 @@ application differs. A server ends with its standard input.
 import asyncio
 import contextlib
 import json
-import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from api.house import open_house, projecting
 from api.serving import listen, serving
 from api.settings import Settings
 from bench import idiomatic
+from bench.child import Child, child
 
 Spec = Mapping[str, str]
 
@@ -34,37 +34,14 @@ class Served:
     """A running server."""
 
     port: int
-    process: int
-
-    @property
-    def cpu_seconds(self) -> float:
-        """User and system time of the server process so far; 0 where /proc does not say."""
-        try:
-            fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    child: Child
 
 
 @asynccontextmanager
 async def served(spec: Spec) -> AsyncIterator[Served]:
     """Start a server; `spec` has its kind and what that kind needs."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.served",
-        json.dumps(dict(spec)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        port = int(await process.stdout.readline())
-        yield Served(port, process.pid)
-    finally:
-        process.stdin.close()
-        await process.wait()
+    async with child("bench.served", json.dumps(dict(spec))) as started:
+        yield Served(int(await started.told.readline()), started)
 
 
 @asynccontextmanager
@@ -111,12 +88,10 @@ async def _serve(spec: Spec) -> None:
 
 
 async def _ended() -> None:
-    reader: Callable[[], Awaitable[bytes]]
-    loop = asyncio.get_running_loop()
     stream = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
-    reader = stream.read
-    await reader()
+    protocol = asyncio.StreamReaderProtocol(stream)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    await stream.read()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -142,10 +141,9 @@ async def test_only_a_clinician_has_a_worklist(clinic: World) -> None:
         assert len(refusals(events)) == len(events) == 1
 
 
-async def test_a_chart_without_a_visit_by_now_sorts_last_and_one_left_behind_is_gone(
-    own_world: World, tmp_path: Path
+async def test_whoever_left_the_care_team_has_the_chart_on_the_list_no_more(
+    own_world: World,
 ) -> None:
-    assert tmp_path.exists()
     nurse = await clinician(own_world, "nurse")
     rosa = await own_world.chart("rosa")
     data = await own_world.data("nurse", LIST, first=5)
