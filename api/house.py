@@ -65,8 +65,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         store = SqliteKeyStore(settings.keys / "keys.sqlite3")
         stack.push_async_callback(store.close)
         keys = KeyTree(root, store)
-        api = await stack.enter_async_context(_pool(settings.role_dsn("api"), POOL_SIZE))
-        auditor = await stack.enter_async_context(_pool(settings.role_dsn("auditor"), 4))
+        api = await stack.enter_async_context(_reading_pool(settings.role_dsn("api"), POOL_SIZE))
+        auditor = await stack.enter_async_context(_reading_pool(settings.role_dsn("auditor"), 4))
         await _check_clock(api)
         progress = Progress(api, PERMISSIONS)
         listener = await asyncpg.connect(settings.role_dsn("api"))
@@ -140,11 +140,17 @@ def create_root(settings: Settings) -> None:
 
 
 def _pool(dsn: str, size: int) -> asyncpg.Pool:
+    """Connections of this pool are reset by PostgreSQL, which also ends advisory locks."""
+    return asyncpg.create_pool(dsn, min_size=1, max_size=size)
+
+
+def _reading_pool(dsn: str, size: int) -> asyncpg.Pool:
+    """Connections that read in transactions only: nothing outlives one, so none is reset."""
     return asyncpg.create_pool(dsn, min_size=1, max_size=size, reset=_as_it_is)
 
 
 async def _as_it_is(_connection: asyncpg.Connection) -> None:
-    """Nothing outlives a transaction here: settings are local to it, and nobody listens."""
+    """Settings are local to transactions; asyncpg itself ends one that was left open."""
 
 
 async def _check_clock(pool: asyncpg.Pool) -> None:
