@@ -5,12 +5,14 @@ to `DASHBOARD` has about 500 leaves.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Any
 
 from api.house import House, projecting
 from bench.ground import TENANT
-from domain.care import ReportEncounter, Visit
+from domain.care import JoinCareTeam, ReportEncounter, Visit
+from domain.directory import GiveRole, ListPractitioner, Practitioner
 from domain.identity import OpenAccount
 from domain.kernel.command import Command
 from domain.kernel.context import Actor
@@ -162,3 +164,23 @@ async def one_patient(house: House) -> Resident:
             filed = await do(house, command, str(number))
         await house.progress.reach(TENANT, filed.last or 0, NAMES, seconds=60)
     return resident
+
+
+async def clinic(house: House, charts: int) -> tuple[str, list[Resident]]:
+    """A clinician's account and so many patients with a visit; every read model has them."""
+    async with projecting(house):
+        listing = ListPractitioner(key="clinician", practitioner=Practitioner(names=(Name("Who"),)))
+        practitioner = (await do(house, listing)).streams[0]
+        await do(house, GiveRole(practitioner=practitioner, role="clinician"))
+        opening = OpenAccount(login="dr", display_name="Dr Who", practitioner=practitioner)
+        account = (await do(house, opening)).streams[0]
+        patients = [await open_chart(house, f"{number:03}") for number in range(charts)]
+        for resident, visit in zip(patients, cycle(visits()), strict=False):
+            seen = replace(visit, practitioners=(practitioner,))
+            source = _source("Encounter", 0)
+            report = ReportEncounter(chart=resident.chart, key=source.id, visit=seen, source=source)
+            filed = await do(house, report, resident.chart)
+            team = JoinCareTeam(chart=resident.chart, practitioner=practitioner, function="doctor")
+            filed = await do(house, team, resident.chart)
+        await house.progress.reach(TENANT, filed.last or 0, NAMES, seconds=60)
+    return account, patients

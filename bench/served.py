@@ -12,19 +12,24 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.app import application
+from api.app import Door, application
 from api.auth.tokens import DEMO_ISSUER, DemoIssuer, TokenVerifier
+from api.context import Operation
+from api.graphql import GraphQLEndpoint, OperationContext
+from api.graphql.request import Headers
 from api.house import open_house, projecting
 from api.serving import listen, serving
 from api.settings import Settings
 from bench import idiomatic
 from bench.child import Child, child
+from schema.root import build, executable
 
 Spec = Mapping[str, str]
 
@@ -45,14 +50,45 @@ async def served(spec: Spec) -> AsyncIterator[Served]:
 
 
 @asynccontextmanager
-async def house_application(spec: Spec) -> AsyncIterator[ASGIApp]:
+async def _house(spec: Spec) -> AsyncIterator[ASGIApp]:
     """Our application over the house in this folder, with its projector."""
-    folder = Path(spec["folder"])
-    issuer = DemoIssuer.load_or_create(folder / "issuer.pem")
-    verifier = TokenVerifier({DEMO_ISSUER: issuer.issuer}, "anamnesis", profile="demo")
-    settings = Settings.in_folder(folder, spec["dsn"])
+    settings = Settings.in_folder(Path(spec["folder"]), spec["dsn"])
     async with open_house(settings) as house, projecting(house):
-        yield application(house, verifier)
+        yield application(house, _verifier(spec))
+
+
+def _verifier(spec: Spec) -> TokenVerifier:
+    issuer = DemoIssuer.load_or_create(Path(spec["folder"]) / "issuer.pem")
+    return TokenVerifier({DEMO_ISSUER: issuer.issuer}, "anamnesis", profile="demo")
+
+
+class _Unaudited:
+    """An operation whose looks are not appended. Nothing but a measurement may do this."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._operation, name)
+
+    async def settle(self) -> Mapping[str, object]:
+        await self._operation.close()
+        return {}
+
+
+@asynccontextmanager
+async def _unaudited_house(spec: Spec) -> AsyncIterator[ASGIApp]:
+    """The same with the one difference that an answer leaves without its looks."""
+    settings = Settings.in_folder(Path(spec["folder"]), spec["dsn"])
+    async with open_house(settings) as house, projecting(house):
+        door = Door(house, _verifier(spec))
+
+        async def open_unaudited(scope: Scope, headers: Headers) -> OperationContext:
+            unaudited: OperationContext = _Unaudited(await door.open(scope, headers))
+            return unaudited
+
+        graphql = GraphQLEndpoint(executable(build()), open_unaudited)
+        yield Starlette(routes=[Route("/graphql", graphql, methods=["POST"])])
 
 
 @asynccontextmanager
@@ -73,7 +109,8 @@ async def _constant(spec: Spec) -> AsyncIterator[ASGIApp]:
 
 Opening = Callable[[Spec], contextlib.AbstractAsyncContextManager[ASGIApp]]
 KINDS: Mapping[str, Opening] = {
-    "house": house_application,
+    "house": _house,
+    "unaudited house": _unaudited_house,
     "constant": _constant,
     "idiomatic": idiomatic.opened,
 }

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from bench.counted import Counted, counting
 from bench.portal import DASHBOARD
-from tests.api.counted import Counted, counting
 from tests.api.test_worklist import LIST
 from tests.api.world import World
 

@@ -3,11 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import asyncpg
+import httpx2
 from asyncpg.connection import LoggedQuery
 
+from api.app import application
+from api.auth.tokens import DEMO_ISSUER, DemoIssuer, TokenVerifier
 from api.house import House
+from bench.ground import TENANT
+
+TIMES = 20
 
 
 @dataclass(slots=True)
@@ -50,3 +57,22 @@ async def _all_connections(pool: asyncpg.Pool) -> list[asyncpg.Connection]:
             await stack.enter_async_context(pool.acquire()) for _ in range(pool.get_max_size())
         ]
         return [proxy._con for proxy in taken]
+
+
+async def per_request(house: House, folder: Path, account: str, document: str) -> dict[str, object]:
+    """Statements and durable commits per request, of requests one after the other."""
+    issuer = DemoIssuer.load_or_create(folder / "issuer.pem")
+    verifier = TokenVerifier({DEMO_ISSUER: issuer.issuer}, "anamnesis", profile="demo")
+    headers = {"authorization": f"Bearer {issuer.mint(account, TENANT, 'bench')}"}
+    transport = httpx2.ASGITransport(app=application(house, verifier))
+    async with httpx2.AsyncClient(transport=transport, headers=headers) as client:
+
+        async def ask() -> None:
+            answer = await client.post("http://bench/graphql", json={"query": document})
+            answer.raise_for_status()
+
+        await ask()
+        async with counting(house) as counted:
+            for _ in range(TIMES):
+                await ask()
+    return {"statements": counted.statements / TIMES, "commits": counted.commits / TIMES}
