@@ -16,6 +16,7 @@ from api.context import Operation
 from api.graphql import GraphQLEndpoint, Unauthenticated
 from api.house import House
 from api.opaque import OpaqueIds
+from api.trusted import trusted_documents
 from domain.kernel.context import Actor
 from schema.root import build, executable
 
@@ -64,7 +65,13 @@ async def ids_of(house: House, tenant: str) -> OpaqueIds:
 def application(house: House, verifier: TokenVerifier, *, development: bool = False) -> Starlette:
     """The ASGI application over an open house; who runs it opens and closes the house."""
     door = Door(house, verifier)
-    graphql = GraphQLEndpoint(executable(build()), door.open, development=development)
+    graphql = GraphQLEndpoint(
+        executable(build()),
+        door.open,
+        development=development,
+        operations=trusted_documents(),
+        trusted_only=house.settings.trusted_only,
+    )
 
     async def alive(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "pass"})

@@ -11,13 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from adapters.postgres.documents import document
-from adapters.postgres.reads import ReadTransaction
 from api.graphql import AuditUnavailable, PositionInvalid
 from api.house import House
 from api.looks import Looks
 from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
-from api.panels import Panels
+from api.panelreads import PanelReads
 from api.permits import Permits
 from api.retryable import retryable
 from domain.kernel.command import Command
@@ -44,8 +43,7 @@ class Operation:
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
-        self._reads = ReadTransaction(house.api, house.keys, actor.tenant, actor.id)
-        self._panels = Panels(self._reads, self._permits, self._looks)
+        self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0
         self.ids = ids
         self.correlation = correlation
@@ -80,9 +78,9 @@ class Operation:
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position."""
-        if as_of is not None:
-            return await self._officer.page(select, as_of)
-        return await self._panels.page(select)
+        return await (
+            self._panels.page(select) if as_of is None else self._officer.page(select, as_of)
+        )
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart whose panel is open and not set aside."""
@@ -130,7 +128,7 @@ class Operation:
         with retryable():
             # The reads are over: their transaction ends while the looks are committed.
             _, answers = await asyncio.gather(
-                self._reads.close(), asyncio.gather(*map(self._house.log.append, appends))
+                self._panels.close(), asyncio.gather(*map(self._house.log.append, appends))
             )
         if not all(map(_durable, answers)):
             raise AuditUnavailable()
@@ -138,9 +136,13 @@ class Operation:
             return {}
         return {"position": self.ids.position_token(self._position)}
 
+    def tag(self, encoded: bytes) -> str:
+        """The keyed hash of an answer to this account."""
+        return self.ids.tag(self.account, encoded)
+
     async def close(self) -> None:
         """End the read transaction."""
-        await self._reads.close()
+        await self._panels.close()
 
 
 def _durable(answer: Appended | Conflict | Known) -> bool:

@@ -8,6 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 ROLES = ("api", "projector", "worker", "auditor")
 
 
+class SettingUnclear(Exception):
+    """A setting is neither 0 nor 1. Give one of the two, or leave the variable out."""
+
+
 class SettingMissing(Exception):
     """A setting is absent. Set the named environment variable, or use `anamnesis demo`."""
 
@@ -16,13 +20,15 @@ class SettingMissing(Exception):
 class Settings:
     """What `open_house` needs; `dsn` is the owner's, the roles sign in with their own.
 
-    `roles` holds the DSNs that were given per role, by role name.
+    `roles` holds the DSNs that were given per role, by role name. With `trusted_only` the API
+    executes the documents of schema/operations and no other.
     """
 
     dsn: str
     keys: Path
     objects: Path
     profile: str = "production"
+    trusted_only: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)
 
     def role_dsn(self, role: str) -> str:
@@ -44,10 +50,11 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE, and per role
-        ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR.
+        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE,
+        ANAMNESIS_TRUSTED_ONLY (1 or 0), and per role ANAMNESIS_DSN_API, _PROJECTOR, _WORKER,
+        _AUDITOR.
 
-        Raises SettingMissing with the name of what is absent.
+        Raises SettingMissing or SettingUnclear with the variable's name.
         """
         for name in ("ANAMNESIS_DSN", "ANAMNESIS_KEYS", "ANAMNESIS_OBJECTS"):
             if not environment.get(name):
@@ -57,9 +64,17 @@ class Settings:
             keys=Path(environment["ANAMNESIS_KEYS"]),
             objects=Path(environment["ANAMNESIS_OBJECTS"]),
             profile=environment.get("ANAMNESIS_PROFILE", "production"),
+            trusted_only=_switch(environment, "ANAMNESIS_TRUSTED_ONLY"),
             roles={
                 role: environment[f"ANAMNESIS_DSN_{role.upper()}"]
                 for role in ROLES
                 if environment.get(f"ANAMNESIS_DSN_{role.upper()}")
             },
         )
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    given = environment.get(name) or "0"
+    if given not in ("0", "1"):
+        raise SettingUnclear(name)
+    return given == "1"

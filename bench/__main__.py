@@ -5,7 +5,7 @@ import sys
 
 import uvloop
 
-from bench import append, dashboard, importing, reads, verify, worklist
+from bench import append, cost, dashboard, importing, reads, verify, worklist
 from bench.ground import ground
 from bench.measure import Pace
 
@@ -15,6 +15,7 @@ BENCHES = {
     "reads": reads.lines,
     "worklist": worklist.lines,
     "dashboard": dashboard.lines,
+    "cost": cost.lines,
     "verify": verify.lines,
     "append": append.lines,
 }

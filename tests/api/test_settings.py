@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.settings import SettingMissing, Settings
+from api.settings import SettingMissing, Settings, SettingUnclear
 
 GIVEN = {
     "ANAMNESIS_DSN": "postgresql://owner:secret@db.example:6432/anamnesis?sslmode=require",
@@ -32,3 +32,15 @@ def test_a_dsn_that_is_given_for_a_role_wins() -> None:
     settings = Settings.from_environment({**GIVEN, "ANAMNESIS_DSN_API": "postgresql://a@b/c"})
     assert settings.role_dsn("api") == "postgresql://a@b/c"
     assert settings.role_dsn("auditor").startswith("postgresql://anamnesis_auditor@")
+
+
+@pytest.mark.parametrize(("given", "only"), [("", False), ("0", False), ("1", True)])
+def test_trusted_documents_only_is_switched_on_with_a_one(given: str, only: bool) -> None:
+    settings = Settings.from_environment({**GIVEN, "ANAMNESIS_TRUSTED_ONLY": given})
+    assert settings.trusted_only is only
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_named() -> None:
+    with pytest.raises(SettingUnclear) as unclear:
+        Settings.from_environment({**GIVEN, "ANAMNESIS_TRUSTED_ONLY": "yes"})
+    assert unclear.value.args == ("ANAMNESIS_TRUSTED_ONLY",)

@@ -1,70 +1,78 @@
-"""What an operation costs in PostgreSQL: statements and durable commits are counted."""
+"""SQL statements of an operation: as many for a page of a hundred as for a page of one."""
 
-import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from asyncpg.connection import Connection
 
-from bench.counted import Counted, counting
-from bench.portal import DASHBOARD
-from tests.api.test_worklist import LIST
+from tests.api.test_trusted import PANELS, panels, text
 from tests.api.world import World
 
 pytestmark = pytest.mark.anyio
-MOST = 10
-"""Statements of the dashboard: BEGIN, settings, audit and COMMIT count."""
+METHODS = ("execute", "fetch", "fetchrow", "fetchval")
+ONE_PANEL, EVERY_PANEL = 12, 24
+"""Transactions and local settings count, as do permissions; the audit's append is one call more."""
 
 
-async def cost(world: World, person: str, document: str, **variables: object) -> Counted:
-    """Of the second time: the first prepares statements and opens keys."""
-    await world.data(person, document, **variables)
-    async with counting(world.house) as counted:
-        await world.data(person, document, **variables)
-    return counted
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The SQL that the api role has sent since; projectors and tests have roles of their own."""
+    sent: list[str] = []
+
+    def counting(original: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def method(self: Connection, query: str, *given: object, **options: Any) -> object:
+            if self._params.user == "anamnesis_api":
+                sent.append(query)
+            return await original(self, query, *given, **options)
+
+        return method
+
+    for name in METHODS:
+        monkeypatch.setattr(Connection, name, counting(getattr(Connection, name)))
+    return sent
 
 
-async def test_the_dashboard_sends_no_more_than_10_statements_and_commits_once(
-    world: World,
+async def sent_for(
+    world: World, statements: list[str], document: str, variables: dict[str, object]
+) -> int:
+    """How many statements an operation takes when everything has been asked before."""
+    for _ in range(2):
+        statements.clear()
+        answer = await world.ask("rosa", document, variables)
+        assert "errors" not in answer.json(), answer.text
+    return len(statements)
+
+
+@pytest.mark.parametrize("name", PANELS)
+async def test_a_panel_takes_no_more_statements_for_more_entries(
+    world: World, statements: list[str], name: str
 ) -> None:
-    counted = await cost(world, "rosa", DASHBOARD)
-    assert counted.statements <= MOST
-    assert counted.commits == 1
-    assert [sql.split()[0] for sql in counted.sent] == ["SELECT", "BEGIN", "SELECT", "ROLLBACK"]
+    one = await sent_for(world, statements, text(name), {"first": 1})
+    many = await sent_for(world, statements, text(name), {"first": 60})
+    assert one == many
+    assert 0 < one <= ONE_PANEL
 
 
-async def test_settings_are_local_to_the_transaction_that_the_panels_are_read_in(
-    world: World,
+async def test_every_panel_at_once_takes_a_bounded_number(
+    world: World, statements: list[str]
 ) -> None:
-    await cost(world, "rosa", DASHBOARD)
-    for _ in range(world.house.api.get_size()):
-        left = await world.house.api.fetchrow(
-            "SELECT current_setting('anamnesis.tenant', true) AS tenant,"
-            " current_setting('anamnesis.account', true) AS account"
-        )
-        assert not left["tenant"]
-        assert not left["account"]
+    one = await sent_for(world, statements, panels(1), {})
+    many = await sent_for(world, statements, panels(50), {})
+    assert one == many
+    assert one <= EVERY_PANEL
 
 
-async def test_more_panels_of_a_record_are_the_same_number_of_statements(world: World) -> None:
-    one = await cost(world, "rosa", "{ record { conditions { edges { node { id } } } } }")
-    all_of_them = " ".join(
-        f"{panel} {{ edges {{ node {{ id }} }} }}"
-        for panel in ("conditions", "allergies", "medications", "immunizations", "labReports",
-                      "observations", "visits", "proxies")
-    )  # fmt: skip
-    many = await cost(world, "rosa", f"{{ record {{ {all_of_them} }} }}")
-    assert len(many.sent) == len(one.sent)
-    assert many.statements == one.statements
-
-
-async def test_a_worklist_sends_no_more_statements_for_more_charts(world: World) -> None:
-    few = await cost(world, "adeyemi", LIST, first=2)
-    many = await cost(world, "adeyemi", LIST, first=50)
-    assert many.statements == few.statements <= MOST
-    assert many.commits == 1
-
-
-async def test_simultaneous_dashboards_share_durable_commits(world: World) -> None:
-    await cost(world, "rosa", DASHBOARD)
-    async with counting(world.house) as counted:
-        await asyncio.gather(*(world.data("rosa", DASHBOARD) for _ in range(16)))
-    assert counted.commits < 16
+async def test_the_list_of_open_records_takes_no_more_for_more_of_them(
+    world: World, statements: list[str]
+) -> None:
+    document = """query Open($first: Int!) { me { records(first: $first) {
+      edges { node { chart patient { name } } } } } }"""
+    counts = set()
+    for first in (2, 20):
+        for _ in range(2):
+            statements.clear()
+            answer = await world.ask("adeyemi", document, {"first": first})
+        counts.add(len(statements))
+        assert len(answer.json()["data"]["me"]["records"]["edges"]) >= 2
+    assert len(counts) == 1

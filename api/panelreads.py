@@ -1,28 +1,30 @@
-"""Ruled reads of panels: rule, then rows, then their ids into the looks of the operation."""
+"""Reads of panels: the rule of every chart, the rows, and what was seen into the looks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.keys.refused import KeyRefused
 from adapters.postgres.reads import ReadTransaction
+from api.house import House
 from api.looks import Looks
 from api.permits import Permits
+from domain.kernel.context import Actor
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import Unavailable
 from domain.kernel.rule import Permit
 
 
-class Panels:
-    """The panels of one operation.
+class PanelReads:
+    """The panel reads of one operation, in one transaction.
 
     Methods raise NotFound where the rule refuses one chart, and Unavailable for rows that are set
     aside or do not open.
     """
 
-    def __init__(self, reads: ReadTransaction, permits: Permits, looks: Looks) -> None:
-        self._reads = reads
+    def __init__(self, house: House, actor: Actor, permits: Permits, looks: Looks) -> None:
         self._permits = permits
         self._looks = looks
+        self._reads = ReadTransaction(house.api, house.keys, actor.tenant, actor.id)
 
     async def page(self, select: Select) -> Page:
         """A page of a panel, of one chart or of several charts of one patient."""
@@ -90,3 +92,7 @@ class Panels:
             basis = permits[entry.chart].basis
             self._looks.listed(entry.chart, basis, panel.rule.name, panel.name, seen)
         return entries, more
+
+    async def close(self) -> None:
+        """End the transaction."""
+        await self._reads.close()
