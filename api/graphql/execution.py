@@ -173,7 +173,7 @@ def _object(parts: "list[_Part]", nullable: bool) -> Complete:
     def complete(source: Any) -> dict[str, Any] | None:
         if source is None and nullable:
             return None
-        if source is None or isinstance(source, Exception):
+        if source is None or isinstance(source, Exception) or hasattr(source, "__await__"):
             raise _NotPlain
         shown = {}
         for key, attribute, exact, finish in parts:
@@ -205,7 +205,8 @@ def _leaf(kind: GraphQLLeafType, nullable: bool) -> Complete:
             return None
         if few and value in known:
             return known[value]
-        if value is None or isinstance(value, Exception):
+        # A scalar may take anything for its text, also what is to be awaited.
+        if value is None or isinstance(value, Exception) or hasattr(value, "__await__"):
             raise _NotPlain
         coerced = coerce(value)
         if coerced is None or coerced is Undefined:

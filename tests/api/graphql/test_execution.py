@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, execute, parse, validate
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
@@ -178,7 +178,12 @@ async def both(document: str, tree: object, variables: dict[str, Any]) -> tuple[
     return stated(theirs), stated(first)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=250,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+)
 @given(queries(SCHEMA), trees(wrong=True))
 def test_random_operations_over_defective_values_give_the_same_data_and_errors(
     document: Any, tree: object
@@ -187,7 +192,9 @@ def test_random_operations_over_defective_values_give_the_same_data_and_errors(
     assert ours == theirs
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+)
 @given(queries(SCHEMA), trees(wrong=False))
 def test_random_operations_over_sound_values_give_the_same_data(
     document: Any, tree: object
@@ -221,7 +228,9 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+)
 @given(st.booleans().flatmap(trees))
 def test_what_random_operations_seldom_have_gives_the_same(name: str, tree: object) -> None:
     for variables in VARIABLES.get(name, [{}]):
