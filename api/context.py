@@ -24,7 +24,7 @@ from domain.kernel.context import Actor, Authority
 from domain.kernel.event import Recorded
 from domain.kernel.log import Appended, Conflict, Known
 from domain.kernel.perform import Receipt, Request
-from domain.kernel.readmodel import Page, Panel, Row, Select
+from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
 from projections.catalogue import PERMISSIONS, PROJECTIONS
@@ -96,6 +96,12 @@ class Operation:
         """The newest row of each chart whose panel is open and not set aside."""
         return await self._panels.first_rows(panel, charts)
 
+    async def listed(
+        self, panel: Panel, charts: Sequence[str], listing: Listing
+    ) -> tuple[tuple[ListedChart, ...], bool]:
+        """A page of the charts whose panel is open and not set aside, the newest row first."""
+        return await self._panels.listed(panel, charts, listing)
+
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""
         return await self._officer.trail(query)
@@ -131,7 +137,10 @@ class Operation:
         """Commit the looks; nothing leaves without them."""
         appends = self._looks.appends(self.now())
         with retryable():
-            answers = await asyncio.gather(*map(self._house.log.append, appends))
+            # The reads are over: their transaction ends while the looks are committed.
+            _, answers = await asyncio.gather(
+                self._panels.close(), asyncio.gather(*map(self._house.log.append, appends))
+            )
         if not all(map(_durable, answers)):
             raise AuditUnavailable()
         if self._position == 0:

@@ -71,9 +71,9 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         store = SqliteKeyStore(settings.keys / "keys.sqlite3")
         stack.push_async_callback(store.close)
         keys = KeyTree(root, store)
-        api = await stack.enter_async_context(_pool(settings.role_dsn("api"), POOL_SIZE))
-        reads = await stack.enter_async_context(_pool(settings.role_dsn("api"), POOL_SIZE))
-        auditor = await stack.enter_async_context(_pool(settings.role_dsn("auditor"), 4))
+        api = await stack.enter_async_context(_reading_pool(settings.role_dsn("api"), POOL_SIZE))
+        reads = await stack.enter_async_context(_reading_pool(settings.role_dsn("api"), POOL_SIZE))
+        auditor = await stack.enter_async_context(_reading_pool(settings.role_dsn("auditor"), 4))
         await _check_clock(api)
         progress = Progress(api, PERMISSIONS)
         listener = await asyncpg.connect(settings.role_dsn("api"))
@@ -148,14 +148,17 @@ def create_root(settings: Settings) -> None:
 
 
 def _pool(dsn: str, size: int) -> asyncpg.Pool:
-    return asyncpg.create_pool(dsn, min_size=1, max_size=size, reset=_nothing)
+    """Connections of this pool are reset by PostgreSQL, which also ends advisory locks."""
+    return asyncpg.create_pool(dsn, min_size=1, max_size=size)
 
 
-async def _nothing(_connection: asyncpg.Connection) -> None:
-    """No query on release: every setting of ours ends with its transaction.
+def _reading_pool(dsn: str, size: int) -> asyncpg.Pool:
+    """Connections whose settings all end with their transaction: none needs a reset query."""
+    return asyncpg.create_pool(dsn, min_size=1, max_size=size, reset=_as_it_is)
 
-    asyncpg rolls back a transaction that was left open, and takes listeners off, by itself.
-    """
+
+async def _as_it_is(_connection: asyncpg.Connection) -> None:
+    """asyncpg rolls back a transaction that was left open, and takes listeners off, by itself."""
 
 
 async def _check_clock(pool: asyncpg.Pool) -> None:

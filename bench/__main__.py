@@ -5,13 +5,17 @@ import sys
 
 import uvloop
 
-from bench import append, cost, overload, verify
+from bench import append, cost, dashboard, importing, overload, reads, verify, worklist
 from bench.ground import ground
 from bench.measure import Pace
 
 # append comes last, and in it the line with the figure that was promised first.
 BENCHES = {
     "overload": overload.lines,
+    "importing": importing.lines,
+    "reads": reads.lines,
+    "worklist": worklist.lines,
+    "dashboard": dashboard.lines,
     "cost": cost.lines,
     "verify": verify.lines,
     "append": append.lines,

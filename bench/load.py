@@ -1,140 +1,160 @@
-"""Callers in processes of their own: a modest one at a steady rate, greedy ones without a pause.
+"""The load generator, a process of its own: `python -m bench.load` answers turns on its pipes.
 
-They speak HTTP/1.1 over plain sockets and read answers without parsing them, so that on a small
-machine the load costs less than what it loads.
+A turn is one JSON line: where, the bytes of one HTTP/1.1 request, how many connections are kept
+alive, for how long. The answer is one JSON line: the milliseconds of every request.
 """
 
 import asyncio
+import base64
+import functools
 import json
-import multiprocessing
+import sys
 import time
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import uvloop
+
+from bench.child import Child, child
+from bench.measure import Run
+
+HOST = "127.0.0.1"
+_LENGTH = b"content-length: "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Exception):
+    """An answer was not 200: the measurement would be of refusals."""
+
+
+class _Client(asyncio.Protocol):
+    """One kept-alive connection with one request under way at any time."""
+
+    def __init__(self, request: bytes, until: float) -> None:
+        self._request = request
+        self._until = until
+        self._received = b""
+        self._began = 0.0
+        self.size = 0
+        self.took: list[float] = []
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def itself(self) -> "_Client":
+        return self
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclass of it.
+        self._transport = cast(asyncio.Transport, transport)
+        self._send()
+
+    def _send(self) -> None:
+        self._began = time.perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = head.lower().partition(_LENGTH)[2].partition(b"\r\n")[0]
+        if len(body) < int(length):
+            return
+        if not head.startswith(b"HTTP/1.1 200") or b'"errors"' in body:
+            self._end(Refused(self._received.decode()[:400]))
+            return
+        now = time.perf_counter()
+        self.size = len(body)
+        self.took.append((now - self._began) * 1000)
+        self._received = b""
+        if now < self._until:
+            self._send()
+        else:
+            self._end(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(exc or ConnectionError("the server closed the connection"))
+
+    def _end(self, error: Exception | None) -> None:
+        self._transport.close()
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
+
+async def _turn(spec: Mapping[str, object]) -> dict[str, object]:
+    request = base64.b64decode(str(spec["request"]))
+    loop = asyncio.get_running_loop()
+    began = time.perf_counter()
+    until = began + float(str(spec["seconds"]))
+    port = int(str(spec["port"]))
+    clients = []
+    for _ in range(int(str(spec["clients"]))):
+        client = _Client(request, until)
+        await loop.create_connection(functools.partial(_Client.itself, client), HOST, port)
+        clients.append(client)
+    await asyncio.gather(*(client.done for client in clients))
+    took = [one for client in clients for one in client.took]
+    size = clients[0].size
+    return {"milliseconds": took, "seconds": time.perf_counter() - began, "size": size}
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
-    """What a process of callers does: each token on so many connections, for so many seconds.
+    """The generator as the measuring process holds it."""
 
-    `pause_s` is from one request's beginning to the next; 0 means at once after the answer. The
-    first one comes `after_s`, and those of the first `uncounted_s` are not counted.
-    """
+    child: Child
 
-    url: str
-    tokens: tuple[str, ...]
-    document: str
-    seconds: float
-    connections: int = 1
-    pause_s: float = 0.0
-    after_s: float = 0.0
-    uncounted_s: float = 0.0
+    async def size(self, port: int, request: bytes) -> int:
+        """Bytes of the body of one answer."""
+        return int((await self._ask(port, request, 1, 0))["size"])
 
+    async def turn(self, port: int, request: bytes, clients: int, seconds: float) -> Run:
+        """So many connections ask again and again. Raises Refused when an answer is not 200."""
+        answer = await self._ask(port, request, clients, seconds)
+        took = tuple(answer["milliseconds"])
+        return Run(len(took) / answer["seconds"], took)
 
-@dataclass(slots=True)
-class Tally:
-    """What came back: milliseconds by status, and the 503 without a hint when to retry."""
-
-    milliseconds: dict[int, list[float]] = field(default_factory=dict)
-    without_hint: int = 0
-    broken: int = 0
-
-    def count(self, status: int) -> int:
-        """Answers of this status."""
-        return len(self.milliseconds.get(status, ()))
-
-    def percentile(self, status: int, percent: int) -> float:
-        """The duration that `percent` of the answers of a status did not exceed; 0 for none."""
-        ordered = sorted(self.milliseconds.get(status, ()))
-        return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] if ordered else 0.0
+    async def _ask(self, port: int, request: bytes, clients: int, seconds: float) -> dict[str, Any]:
+        spec = {
+            "port": port,
+            "request": base64.b64encode(request).decode(),
+            "clients": clients,
+            "seconds": seconds,
+        }
+        line = await self.child.ask(json.dumps(spec))
+        if not line:
+            raise Refused("the load generator ended; its reason stands above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
-class Callers:
-    """A process with callers at work; `tally` waits for its end."""
-
-    def __init__(self, load: Load) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self._ours, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_work, args=(load, theirs))
-        self._process.start()
-        theirs.close()
-
-    async def ready(self) -> None:
-        """Return when every connection is open; the seconds count from `go` on."""
-        await asyncio.to_thread(self._ours.recv)
-
-    def go(self) -> None:
-        """Begin."""
-        self._ours.send(None)
-
-    async def tally(self) -> Tally:
-        """What the callers saw, when they are done."""
-        told: Tally = await asyncio.to_thread(self._ours.recv)
-        await asyncio.to_thread(self._process.join)
-        self._ours.close()
-        return told
+@asynccontextmanager
+async def generator() -> AsyncIterator[Load]:
+    """Start the generator; it ends with its standard input."""
+    async with child("bench.load") as started:
+        yield Load(started)
 
 
-def _work(load: Load, wire: Connection) -> None:
-    wire.send(asyncio.run(_called(load, wire)))
-
-
-async def _called(load: Load, wire: Connection) -> Tally:
-    tally = Tally()
-    place = urlsplit(load.url)
-    lines = [
-        await asyncio.open_connection(place.hostname, place.port, limit=2**24)
-        for _ in range(load.connections * len(load.tokens))
-    ]
-    requests = [_request(load, token) for token in load.tokens for _ in range(load.connections)]
-    wire.send(None)
-    await asyncio.to_thread(wire.recv)
-    await asyncio.sleep(load.after_s)
-    counted = time.perf_counter() + load.uncounted_s
-    until = counted + load.seconds
-    callers = zip(lines, requests, strict=True)
-    await asyncio.gather(
-        *(_call(load, line, request, (counted, until), tally) for line, request in callers)
-    )
-    return tally
-
-
-def _request(load: Load, token: str) -> bytes:
-    place = urlsplit(load.url)
-    body = json.dumps({"query": load.document}).encode()
+def request_bytes(path: str, body: bytes, token: str = "") -> bytes:
+    """A POST of JSON over HTTP/1.1, with a bearer token where one is given."""
+    bearer = f"authorization: Bearer {token}\r\n" if token else ""
     head = (
-        f"POST {place.path} HTTP/1.1\r\nhost: {place.netloc}\r\ncontent-type: application/json\r\n"
-        f"authorization: Bearer {token}\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+        f"{bearer}content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
-async def _call(
-    load: Load,
-    line: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-    request: bytes,
-    span: tuple[float, float],
-    tally: Tally,
-) -> None:
-    reader, writer = line
-    counted, until = span
-    try:
-        while (began := time.perf_counter()) < until:
-            writer.write(request)
-            status, hint = await _answer(reader)
-            took = time.perf_counter() - began
-            if began >= counted:
-                tally.milliseconds.setdefault(status, []).append(took * 1000)
-            tally.without_hint += status == 503 and not hint
-            await asyncio.sleep(max(0.0, load.pause_s - took))
-    except (OSError, EOFError):
-        tally.broken += 1
-    writer.close()
+def main() -> None:
+    """Answer turns until the standard input ends."""
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(uvloop.run(_turn(json.loads(line)))) + "\n")
+        sys.stdout.flush()
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
-    """Status, and whether it says when to retry."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-    await reader.readexactly(length)
-    return int(head.split(b" ", 2)[1]), b"\r\nretry-after:" in head
+if __name__ == "__main__":
+    main()

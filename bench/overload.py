@@ -18,8 +18,8 @@ from starlette.types import ASGIApp
 from api.app import Door, application
 from api.graphql import GraphQLEndpoint
 from api.serving import listen, serving
+from bench.callers import Callers, Load, Tally
 from bench.ground import Ground
-from bench.load import Callers, Load, Tally
 from bench.measure import Line, Pace, say
 from bench.town import Town, town
 from schema.root import build, executable

@@ -11,7 +11,7 @@ from datetime import datetime
 from domain.kernel.command import Command, Reserved, Stream
 from domain.kernel.context import Subject
 from domain.kernel.event import Erased, Event, Unknown
-from domain.kernel.rule import may, oneself, operator, proxy, system, treating
+from domain.kernel.rule import may, oneself, operator, proxy, role, system, treating
 from domain.kernel.values import Coding, Concept, Moment, Period, Source
 
 
@@ -67,6 +67,7 @@ class CareTeamLeft(Event, name="care.care-team-left", version=1, withdraws_acces
 TREATING = frozenset({"arrived", "triaged", "in-progress", "onleave", "finished"})
 
 view = may("care.view", oneself, proxy("records"), treating)
+list_patients = may("care.list-patients", role("clinician"))
 report = may("care.report", operator, system)
 assign = may("care.assign", operator)
 

@@ -35,6 +35,17 @@ class Analyte:
     interpretation: tuple[Concept, ...] = ()
     ranges: tuple[ReferenceRange, ...] = ()
     source: Source | None = None
+
+    @property
+    def unit(self) -> str | None:
+        """The unit of the amount in words, else its code."""
+        return None if self.quantity is None else self.quantity.unit or self.quantity.code
+
+    @property
+    def words(self) -> str | None:
+        """The value in words where it is no amount."""
+        return self.text or (self.coded.words if self.coded else None)
+
     labels: tuple[Label, ...] = ()
 
 

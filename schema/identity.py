@@ -51,6 +51,7 @@ class Me:
         page = later[:size]
         rows = await context.first_rows(registry_panels.demographics, page)
         return connected(
+            context.ids,
             [
                 OpenRecord(
                     chart=strawberry.ID(context.ids.hide("chart", chart)),
@@ -59,7 +60,7 @@ class Me:
                 )
                 for chart in page
             ],
-            [context.ids.to_cursor(_place(charts, chart)) for chart in page],
+            [_place(charts, chart) for chart in page],
             more=len(later) > size,
             began_after=after is not None,
         )

@@ -9,6 +9,7 @@ from strawberry.tools import merge_types
 from strawberry.types import get_object_definition
 
 from schema.audit import AuditQuery
+from schema.care import CareQuery
 from schema.consent import ConsentMutation
 from schema.identity import IdentityQuery
 from schema.kernel.ruled import check
@@ -18,7 +19,7 @@ from schema.record import RecordQuery
 
 def build() -> strawberry.Schema:
     """The public schema. Raises SchemaRefused."""
-    query = merge_types("Query", (IdentityQuery, RecordQuery, AuditQuery))
+    query = merge_types("Query", (IdentityQuery, RecordQuery, CareQuery, AuditQuery))
     mutation = merge_types("Mutation", (ConsentMutation,))
     _describe(query, "Reads; each is on record before its answer leaves.")
     _describe(mutation, "Changes; each takes an idempotency key.")

@@ -33,6 +33,11 @@ class _Role(msgspec.Struct):
     version: int
 
 
+class _SetAside(msgspec.Struct):
+    chart: str
+    projection: str
+
+
 class _Answer(msgspec.Struct):
     person: str | None
     practitioner: str | None
@@ -43,7 +48,7 @@ class _Answer(msgspec.Struct):
     roles: list[_Role]
     position: int
     needed: int | None
-    quarantined: list[str]
+    quarantined: list[_SetAside]
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
@@ -66,8 +71,8 @@ class AuthorityReader:
 
     async def read_with_quarantine(
         self, actor: Actor, subject: Subject
-    ) -> tuple[Authority, frozenset[str]]:
-        """The authority, and the projections that are set aside for the subject's chart."""
+    ) -> tuple[Authority, frozenset[tuple[str, str]]]:
+        """The authority, and which (chart, projection) of the subject's charts are set aside."""
         if actor.kind != "account":
             return Authority(), frozenset()
         answer = await self._ask(actor, subject)
@@ -77,7 +82,8 @@ class AuthorityReader:
             answer = await self._ask(actor, subject)
         if answer.position < needed:
             raise PositionTimeout
-        return _authority(actor, answer), frozenset(answer.quarantined)
+        aside = frozenset((each.chart, each.projection) for each in answer.quarantined)
+        return _authority(actor, answer), aside
 
     async def _ask(self, actor: Actor, subject: Subject) -> _Answer:
         return _decode(await self._pool.fetchval(QUERY, actor.tenant, actor.id, subject.chart))

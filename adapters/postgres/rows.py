@@ -114,7 +114,7 @@ async def open_rows(
             Row(
                 values["id"],
                 values["chart"],
-                _zoned(record["at"]),
+                zoned(record["at"]),
                 record["state"],
                 record["kind"],
                 record["position"],
@@ -124,6 +124,7 @@ async def open_rows(
     return rows
 
 
-def _zoned(at: datetime) -> datetime:
+def zoned(at: datetime) -> datetime:
+    """An instant with its zone, as it was written."""
     # asyncpg writes the first instant of the year 1 as -infinity and gives it back without a zone.
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -10,12 +10,13 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-from graphql import ExecutionResult, GraphQLSchema, OperationType, execute
+from graphql import ExecutionResult, GraphQLSchema, OperationType
 from starlette.types import Receive, Scope, Send
 
 from api.graphql.answer import Answer, Success, encode_result, failure, whole_failure
 from api.graphql.context import OperationContext, Unauthenticated
 from api.graphql.cost import Cost
+from api.graphql.execution import run
 from api.graphql.faults import OperationRefused, log_bug, variable_faults
 from api.graphql.limits import Limits
 from api.graphql.registry import Operation, OperationRegistry
@@ -129,16 +130,14 @@ class GraphQLEndpoint:
     async def _execute(
         self, operation: Operation, request: GraphQLRequest, context: OperationContext
     ) -> ExecutionResult:
-        outcome = execute(
+        result = await run(
             self._schema,
             operation.document,
-            context_value=context,
-            variable_values=request.variables,
-            operation_name=operation.name,
-            max_coercion_errors=1,
-            hide_suggestions=True,
+            operation.definition,
+            operation.plans,
+            context,
+            request.variables,
         )
-        result = outcome if isinstance(outcome, ExecutionResult) else await outcome
         if result.data is None and _is_request_error(result):
             faults = variable_faults(
                 self._schema, operation.definition.variable_definitions or (), request.variables

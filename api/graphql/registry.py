@@ -9,7 +9,7 @@ the appendix "Persisted Documents" of GraphQL over HTTP: `sha256:` and 64 lower-
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
@@ -28,6 +28,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from api.graphql.cost import Cost, Price, price
+from api.graphql.execution import Plans
 from api.graphql.faults import Fault, OperationRefused, document_fault
 from api.graphql.limits import Limits, count_directives, measure, over, within
 
@@ -44,6 +45,7 @@ class Operation:
     document_hash: str
     tokens: int
     price: Price
+    plans: Plans = field(repr=False, compare=False)
 
     @property
     def kind(self) -> OperationType:
@@ -81,7 +83,8 @@ class _Preparation:
             faults = (document_fault("GRAPHQL_VALIDATION_FAILED", error) for error in errors)
             raise OperationRefused(*faults)
         cost = price(self.schema, document, definition)
-        return Operation(document, definition, digest, document.token_count, cost)
+        plans = Plans(self.schema, document)
+        return Operation(document, definition, digest, document.token_count, cost, plans)
 
     def _validate(self, document: DocumentNode) -> list[GraphQLError]:
         return validate(

@@ -9,7 +9,7 @@ from domain.kernel.command import Command
 from domain.kernel.context import Authority
 from domain.kernel.event import Recorded
 from domain.kernel.perform import Receipt
-from domain.kernel.readmodel import Page, Panel, Row, Select
+from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.rule import Rule
 
 
@@ -76,6 +76,14 @@ class SchemaContext(Protocol):
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart, for lists of charts.
+
+        Charts whose panel is closed to the caller or set aside are left out, without a refusal.
+        """
+
+    async def listed(
+        self, panel: Panel, charts: Sequence[str], listing: Listing
+    ) -> tuple[tuple[ListedChart, ...], bool]:
+        """A page of charts by the panel's newest row, and whether more follow.
 
         Charts whose panel is closed to the caller or set aside are left out, without a refusal.
         """

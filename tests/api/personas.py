@@ -34,6 +34,7 @@ OPERATIONS = {
         f"record.{name}": f"query ($chart: ID!) {{ record(chart: $chart) {{ {panel} }} }}"
         for name, panel in PANELS.items()
     },
+    "worklist": "{ worklist { edges { node { chart } } } }",
     "auditTrail": "query ($chart: ID!) { auditTrail(chart: $chart) { pageInfo { endCursor } } }",
     "recordAsOf": "query ($chart: ID!) { recordAsOf(chart: $chart) { patient { id } } }",
     "grantProxyAccess": f"""mutation ($chart: ID!, $grantee: ID!, $key: String!) {{

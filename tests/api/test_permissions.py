@@ -72,7 +72,7 @@ def test_the_approved_policy_denies_what_must_never_be_allowed() -> None:
             assert name.endswith("compliance")
 
 
-_OWN_DOORS = ("me", "record-own")
+_OWN_DOORS = ("me", "record-own", "worklist")
 
 
 @pytest.mark.parametrize(
