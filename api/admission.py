@@ -35,7 +35,9 @@ _SLOW = Fault("BODY_TOO_SLOW", "The body did not arrive in time.")
 
 def known_limits(in_service: int) -> LaneLimits:
     """The limits of callers with an accepted token; half of the places at most are one caller's."""
-    return LaneLimits(in_service=in_service, per_caller=max(1, in_service // 2))
+    return LaneLimits(
+        in_service=in_service, per_caller=max(1, in_service // 2), reserved=in_service // 4
+    )
 
 
 def places(pool_size: int, cores: int | None = None) -> int:

@@ -41,7 +41,8 @@ class LaneLimits:
     """How much at once, and how long to wait.
 
     `in_service` requests, of them `per_caller` of one caller, `dear` of dear and `new` of new
-    callers; `waiting` requests, of them `waiting_per_caller` of one caller.
+    callers; the last `reserved` ones are for callers whose use is far below that of the others.
+    `waiting` requests, of them `waiting_per_caller` of one caller.
     """
 
     in_service: int
@@ -49,6 +50,7 @@ class LaneLimits:
     dear: int = 1
     dear_bytes: int = 128 * 1024
     new: int = 1
+    reserved: int = 0
     pause_s: float = 0.25
     waiting: int = 256
     waiting_per_caller: int = 32
@@ -151,7 +153,9 @@ class _Line:
         if caller.waiting:
             self.callers[caller] = None
 
-    async def wait(self, caller: _Caller, place: asyncio.Future[Turn]) -> None:
+    async def wait(
+        self, caller: _Caller, place: asyncio.Future[Turn], patient: bool = False
+    ) -> None:
         """Return when the place has its turn. Raises Refused when that takes too long."""
         since = self._clock()
         loop = asyncio.get_running_loop()
@@ -160,7 +164,8 @@ class _Line:
             if place.done():
                 return
             now = self._clock()
-            left = since + self._patience(now) - now
+            usual = self._patience(now)
+            left = since + (self._limits.patience_s if patient else usual) - now
             if left <= 0:
                 self.remove(caller, place)
                 place.set_exception(Refused("deadline"))
@@ -214,8 +219,9 @@ class Lane:
         place = self._line.join(caller)
         self._dispatch()
         if not place.done():
+            patient = self._is_light(caller)
             try:
-                await self._line.wait(caller, place)
+                await self._line.wait(caller, place, patient)
             except BaseException:
                 self._withdraw(caller, place)
                 raise
@@ -257,7 +263,15 @@ class Lane:
         limits, kind = self.limits, self._kind(caller)
         most = {"cheap": limits.in_service, "dear": limits.dear, "new": limits.new}[kind]
         alike = sum(turn.kind == kind for turn in self._turns)
+        if self.in_service >= limits.in_service - limits.reserved and not self._is_light(caller):
+            return False
         return alike < most and caller.serving < limits.per_caller
+
+    def _is_light(self, caller: _Caller) -> bool:
+        """Whether a caller has used less than a quarter of what those in service usually have."""
+        now = self._clock()
+        uses = sorted(turn.caller.use(now) + PAGE_BYTES for turn in self._turns)
+        return caller.serving == 0 and bool(uses) and 4 * caller.use(now) < uses[len(uses) // 2]
 
     def _kind(self, caller: _Caller) -> Kind:
         if not caller.seen:

@@ -104,6 +104,7 @@ def _request(load: Load, token: str) -> bytes:
     body = json.dumps({"query": load.document}).encode()
     head = (
         f"POST {place.path} HTTP/1.1\r\nhost: {place.netloc}\r\ncontent-type: application/json\r\n"
+        "accept: application/graphql-response+json\r\n"
         f"authorization: Bearer {token}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -90,7 +90,10 @@ async def lines(ground: Ground, pace: Pace) -> AsyncIterator[Line]:
 async def dearest(here: Town) -> str:
     """The document with the most panels that is not refused."""
     transport = httpx2.ASGITransport(app=application(here.house, here.verifier))
-    headers = {"authorization": f"Bearer {here.tokens()[0]}"}
+    headers = {
+        "authorization": f"Bearer {here.tokens()[0]}",
+        "accept": "application/graphql-response+json",
+    }
     async with httpx2.AsyncClient(transport=transport, headers=headers, timeout=60) as client:
         for panels in range(ALIASES, 0, -1):
             aliased = " ".join(f"a{number}: {_PANEL}" for number in range(panels))

@@ -127,6 +127,21 @@ async def test_dear_callers_share_their_places_and_cheap_ones_find_theirs() -> N
     await asyncio.gather(*waiting)
 
 
+async def test_the_last_places_are_for_callers_of_little_use() -> None:
+    hands = Hands()
+    limits = LaneLimits(in_service=3, per_caller=3, reserved=1, patience_s=600, overload_s=600)
+    lane = hands.lane(limits)
+    for key in ("greedy-1", "greedy-2", "greedy-3"):
+        await hands.spend(lane, key, 50_000)
+    await hands.spend(lane, "modest", 2_000)
+    line = Line(lane)
+    waiting = line.join("greedy-1", "greedy-2", "greedy-3", "modest")
+    await settled()
+    assert line.entered == ["greedy-1", "greedy-2", "modest"]
+    await line.served_one_by_one()
+    await asyncio.gather(*waiting)
+
+
 async def test_use_is_forgotten_in_time() -> None:
     hands = Hands()
     lane = hands.lane(replace(LIMITS, in_service=1))
@@ -160,6 +175,8 @@ async def test_a_full_queue_refuses_at_once_and_one_caller_cannot_fill_it() -> N
 async def test_a_burst_may_wait_and_a_standing_queue_may_not() -> None:
     hands = Hands()
     lane = hands.lane(LaneLimits(in_service=1, per_caller=1, overload_s=0.001, patience_s=0.5))
+    for key in ("b", "c", "d"):
+        await hands.spend(lane, key, 50_000)
     turn = await lane.enter("a")
     burst = asyncio.create_task(lane.enter("b"))
     await asyncio.sleep(0.01)

@@ -22,6 +22,7 @@ async def scraped(world: World) -> tuple[str, httpx2.Response]:
     verifier = TokenVerifier({DEMO_ISSUER: world.issuer.issuer}, "anamnesis", profile="demo")
     app = application(world.house, verifier, metrics=metrics)
     headers = {"authorization": f"Bearer {world.token('rosa')}"}
+    headers["accept"] = "application/graphql-response+json"
     chart = await world.chart("omar")
     variables = {"chart": chart, "grantee": (await world.ids("rosa")).hide("person", "0" * 32)}
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app)) as client:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.oracle.asking import Asked, Asker, Seen
+from tests.oracle.answers import Asked, Seen
+from tests.oracle.asking import Asker
 
 LOOK, REFUSAL = "audit.records-viewed", "audit.access-refused"
 NODE = "id position type actor chart rule basis operation panels records count outcome"

@@ -14,7 +14,7 @@ from api.serving import listen, serving
 from domain.kernel.context import Basis
 from tests.api.personas import settle_in
 from tests.api.world import Seedbed, World, living_world
-from tests.oracle.asking import Asker
+from tests.oracle.asking import Asker, Planner
 from tests.oracle.judging import Judge, trail
 
 pytestmark = pytest.mark.anyio
@@ -28,12 +28,12 @@ async def asking(world: World, tenant: str, seed: int) -> AsyncIterator[Asker]:
     """Somebody who asks as everybody of a tenant, over a real socket."""
     people = sorted(key for key, (own, _) in world.people.items() if own == tenant)
     async with serving(world.app, listen(0)) as url, httpx2.AsyncClient(timeout=30) as client:
-        yield Asker(client, f"{url}/graphql", world.token, people, random.Random(seed))  # noqa: S311
+        planner = Planner(people, random.Random(seed))  # noqa: S311
+        yield Asker(client, f"{url}/graphql", world.token, planner)
 
 
 async def judged(asker: Asker, officer: str, count: int) -> Judge:
     """The verdict on so many operations; the trail is read when nothing moves any more."""
-    asker.accounts[officer] = ""
     (base,) = await trail(asker, officer, None)
     await asker.census()
     wish = 'query Nobody { record(chart: "no id at all") { __typename } }'
@@ -41,7 +41,7 @@ async def judged(asker: Asker, officer: str, count: int) -> Judge:
     await asker.wander(count)
     asked = list(asker.asked)
     entries = await trail(asker, officer, base["id"])
-    judge = Judge(asker.accounts)
+    judge = Judge(asker.planner.known.accounts)
     judge.nobody = next((e["chart"] for e in entries if e["operation"] == "Nobody"), None)
     judge.compare(asked, entries)
     return judge
