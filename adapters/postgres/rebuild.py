@@ -145,8 +145,8 @@ class Rebuild:
     ) -> dict[str, int]:
         """Hold every checkpoint, catch up, swap the names, note where we are."""
         name, version = self._projection.name, self._projection.version
-        rows = {}
         async with connection.transaction():
+            await _keep_vacuum_out(connection, self._names)
             for tenant in sorted(reached):
                 await prepare(connection, tenant)
                 await connection.execute(SWITCHED, name, tenant, reached[tenant], version)
@@ -158,8 +158,7 @@ class Rebuild:
                 await connection.execute(
                     f"SELECT pg_notify('{CHANNEL}', $1)", f"{tenant} {reached[tenant]} {name}"
                 )
-            for table, copy in self._names.items():
-                rows[table] = await _count(connection, copy, sorted(reached))
+            rows = await _counted(connection, self._names, sorted(reached))
             await _lock(connection, self._names)
             for table, copy in self._names.items():
                 await connection.execute(f"DROP TABLE model.{table}")
@@ -171,6 +170,18 @@ class Rebuild:
         while more:
             more, after = await self._copy(connection, tenant, after)
         return after
+
+
+async def _keep_vacuum_out(connection: asyncpg.Connection, names: Names) -> None:
+    """Nothing but reads and writes of the old tables, nothing at all of the copies.
+
+    Autovacuum likes large new tables. It gives way to who waits longer than deadlock_timeout,
+    which nobody does once the checkpoints are held.
+    """
+    old = ", ".join(f"model.{table}" for table in sorted(names))
+    await connection.execute(f"LOCK TABLE {old} IN SHARE UPDATE EXCLUSIVE MODE")
+    copies = ", ".join(f"model.{copy}" for copy in sorted(names.values()))
+    await connection.execute(f"LOCK TABLE {copies} IN ACCESS EXCLUSIVE MODE")
 
 
 async def _lock(connection: asyncpg.Connection, names: Names) -> None:
@@ -191,12 +202,16 @@ async def _lock(connection: asyncpg.Connection, names: Names) -> None:
             return
 
 
-async def _count(connection: asyncpg.Connection, table: str, tenants: Sequence[str]) -> int:
-    total = 0
+async def _counted(
+    connection: asyncpg.Connection, names: Names, tenants: Sequence[str]
+) -> dict[str, int]:
+    """The rows of each copy, by the table that it replaces."""
+    rows = dict.fromkeys(names, 0)
     for tenant in tenants:
         await prepare(connection, tenant)
-        total += await connection.fetchval(f"SELECT count(*) FROM model.{table}")
-    return total
+        for table, copy in names.items():
+            rows[table] += await connection.fetchval(f"SELECT count(*) FROM model.{copy}")
+    return rows
 
 
 async def _heads(connection: asyncpg.Connection, tenants: Sequence[str]) -> dict[str, int]:
