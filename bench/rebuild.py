@@ -56,7 +56,7 @@ async def _line(name: str, house: House, share: int, pace: Pace) -> Line:
             "log_events": built.events,
             "log_events_per_s": round(rate * built.events / built.projected),
             "rows": rows,
-            "processes": house.workers.count if built.events >= SHARED_FROM else 1,
+            "processes": house.workers.count if built.projected >= SHARED_FROM else 1,
             "peak_mb_by_length": peaks,
             "only_reading_per_s": round(await _only_reading(house)),
         },
