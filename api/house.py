@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import asyncpg
 
 from adapters.keys import KeyTree, RootKey, SqliteKeyStore
 from adapters.objects import ObjectStore
 from adapters.postgres.authority import AuthorityReader
+from adapters.postgres.filling import Workers
 from adapters.postgres.log import PostgresLog
 from adapters.postgres.progress import Progress
 from adapters.postgres.projector import Projector
@@ -25,7 +27,7 @@ from projections.catalogue import PERMISSIONS, PROJECTIONS
 MAX_SKEW_SECONDS = 2.0
 POOL_SIZE = 12
 ROUND_SECONDS = 10.0
-ROOT = "root.key"
+ROOT, STORE = "root.key", "keys.sqlite3"
 
 
 class ClockSkew(Exception):
@@ -61,6 +63,11 @@ class House:
         rows = await self.api.fetch("SELECT log_tenants() AS tenant")
         return [row["tenant"] for row in rows]
 
+    @property
+    def workers(self) -> Workers:
+        """Processes of their own that share a rebuild."""
+        return Workers(self.settings.role_dsn("projector"), partial(open_keys, self.settings))
+
 
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
@@ -68,7 +75,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     root = _root(settings)
     async with contextlib.AsyncExitStack() as stack:
-        store = SqliteKeyStore(settings.keys / "keys.sqlite3")
+        store = SqliteKeyStore(settings.keys / STORE)
         stack.push_async_callback(store.close)
         keys = KeyTree(root, store)
         api = await stack.enter_async_context(_reading_pool(settings.role_dsn("api"), POOL_SIZE))
@@ -105,7 +112,7 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
     dsn = house.settings.role_dsn("projector")
     async with _pool(dsn, 4) as pool:
         known = await house.tenants()
-        await bring_up_to_date(pool, house.keys, known, PROJECTIONS, _silent)
+        await bring_up_to_date(pool, house.keys, known, PROJECTIONS, _silent, house.workers)
         projector = Projector(pool, house.keys, PROJECTIONS)
         tailing = projector.run(known, lambda: asyncpg.connect(dsn))
         task = asyncio.create_task(tailing, name="projector")
@@ -129,6 +136,11 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 def _silent(_done: int, _total: int) -> None:
     """Nobody watches."""
+
+
+def open_keys(settings: Settings) -> KeyTree:
+    """The key tree of a process that lives no longer than one rebuild."""
+    return KeyTree(_root(settings), SqliteKeyStore(settings.keys / STORE))
 
 
 def _root(settings: Settings) -> RootKey:

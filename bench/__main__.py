@@ -5,7 +5,17 @@ import sys
 
 import uvloop
 
-from bench import append, cost, dashboard, importing, overload, reads, verify, worklist
+from bench import (
+    append,
+    cost,
+    dashboard,
+    importing,
+    overload,
+    reads,
+    rebuild,
+    verify,
+    worklist,
+)
 from bench.ground import ground
 from bench.measure import Pace
 
@@ -18,6 +28,7 @@ BENCHES = {
     "dashboard": dashboard.lines,
     "cost": cost.lines,
     "verify": verify.lines,
+    "rebuild": rebuild.lines,
     "append": append.lines,
 }
 
