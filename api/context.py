@@ -29,6 +29,7 @@ from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
+from projections.registry import Proposal
 from schema.kernel.context import TrailQuery
 
 _ALL = tuple(projection.name for projection in PROJECTIONS)
@@ -69,12 +70,11 @@ class Operation:
         row = await document(house.api, house.keys, self.tenant, ACCOUNT, self.account)
         return row.display_name if isinstance(row, AccountRow) else ""
 
-    async def may_open(self, rule: Rule, chart: str) -> bool:
-        """Whether the rule permits; a refusal is put on record."""
+    async def opened(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts to read as one with this one; none where it is closed, which is on record."""
         with contextlib.suppress(NotFound):
-            await self._permits.of_chart(rule, chart)
-            return True
-        return False
+            return await self._permits.together(rule, chart)
+        return ()
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position."""
@@ -85,6 +85,10 @@ class Operation:
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart whose panel is open and not set aside."""
         return await self._panels.first_rows(panel, charts)
+
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching and whether more follow."""
+        return await self._panels.proposals(first, before)
 
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.keys.refused import KeyRefused
+from adapters.postgres.desk import proposals
 from adapters.postgres.quarantine import set_aside
 from adapters.postgres.reads import ReadTransaction
 from api.house import House
 from api.looks import Looks
 from api.permits import Permits
+from domain import registry
 from domain.kernel.context import Actor
 from domain.kernel.readmodel import Page, Panel, Row, Select
 from domain.kernel.refusal import Unavailable
 from domain.kernel.rule import Permit
+from projections.registry import Proposal
 
 
 class PanelReads:
@@ -69,6 +72,19 @@ class PanelReads:
             basis = permits[chart].basis
             self._looks.saw(chart, basis, panel.rule.name, panel.name, [row.id])
         return rows
+
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching, newest first, and whether more follow. Raises NotFound."""
+        rule = registry.review
+        permit = await self._permits.of_organization(rule, None)
+        try:
+            found = await proposals(self._reads, self._house.keys, self._tenant, first + 1, before)
+        except KeyRefused as error:
+            raise Unavailable() from error
+        page = found[:first]
+        ids = [proposal.id for proposal in page]
+        self._looks.saw(None, permit.basis, rule.name, "registry.matches", ids)
+        return tuple(page), len(found) > first
 
     async def close(self) -> None:
         """End the transaction."""

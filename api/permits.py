@@ -33,6 +33,19 @@ class Permits:
         authority, set_aside = await self._authority(chart)
         return self._ask(rule, Subject(chart=chart), authority), set_aside
 
+    async def together(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts that are read as one with this one and are open, the survivor first.
+
+        Raises NotFound where none of them is open.
+        """
+        authority, _ = await self._authority(chart)
+        if len(authority.kin) > 1:
+            permits = await self.of_charts(rule, authority.kin)
+            if permits:
+                return tuple(permits)
+        self._ask(rule, Subject(chart=chart), authority)
+        return (chart,)
+
     async def of_charts(self, rule: Rule, charts: Sequence[str]) -> dict[str, Permit]:
         """The permits about several charts; those that the rule refuses are left out, unnoted.
 

@@ -71,6 +71,10 @@ class ReadTransaction:
         rows = await open_rows(self._tenant, table, records, self._keys)
         return {row.chart: row for row in rows}
 
+    async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """What this operation's transaction sees."""
+        return await self._fetch(sql, list(arguments))
+
     async def _fetch(self, sql: str, arguments: list[object]) -> list[asyncpg.Record]:
         async with self._turn:
             connection = await self._open()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.kernel.command import OWN, At, Command, Stream
+from domain.kernel.command import OWN, At, Command, State, Stream
 from domain.kernel.context import Actor, Basis, Context
 from domain.kernel.event import Event
 from domain.kernel.log import (
@@ -34,7 +34,7 @@ Denial = Callable[[Actor, str, str | None, datetime], tuple[str, Event]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a caller gets: positions in the tenant's log and the ids of the command's streams.
+    """What a caller gets: positions in the tenant's log and the ids of the command's own streams.
 
     `first` and `last` are None where the wish was already true; `repeated` says that the answer
     is the first outcome of an earlier call with the same key.
@@ -68,13 +68,17 @@ async def perform(request: Request, log: Log, denial: Denial) -> Receipt:
     actor, command = request.actor, request.command
     ident = await log.command_id(actor.tenant, actor.id, command.operation, request.key)
     fingerprint = await log.fingerprint(actor.tenant, command)
-    streams = command.streams
     for _ in range(ATTEMPTS):
+        streams = command.streams
         recall = await log.recall(actor.tenant, ident, fingerprint, streams)
         ids = tuple(loaded.id for loaded in recall.streams)
         if recall.known is not None:
             return _again(actor.tenant, recall.known, recall.same_request, ids)
-        decided = await _decided(request, log, denial, streams, recall.streams)
+        loaded = recall.streams
+        while more := command.further(_states(streams, loaded)):
+            recall = await log.recall(actor.tenant, ident, fingerprint, more)
+            streams, loaded = (*streams, *more), (*loaded, *recall.streams)
+        decided = await _decided(request, log, denial, streams, loaded)
         wish = decided.append(ident, fingerprint)
         match await log.append(wish):
             case Appended(first, last):
@@ -125,7 +129,7 @@ async def _decided(
     loaded: tuple[Loaded, ...],
 ) -> _Decided:
     command, actor, now = request.command, request.actor, log.now()
-    states = tuple(fold(stream, known) for stream, known in zip(streams, loaded, strict=True))
+    states = _states(streams, loaded)
     state = states[0] if len(states) == 1 else states
     subject = command.subject(state)
     authority = await log.authority(actor, subject)
@@ -145,8 +149,10 @@ async def _decided(
         tenant=actor.tenant,
         drafts=drafts,
         expected=tuple(
-            Expected(stream=known.id, version=None if stream.any_version else known.version)
-            for stream, known in pairs
+            dict.fromkeys(
+                Expected(stream=known.id, version=None if stream.any_version else known.version)
+                for stream, known in pairs
+            )
         ),
         relied=permit.relied,
         reservations=tuple(
@@ -155,6 +161,10 @@ async def _decided(
             if drafts and known.fresh and stream.reserved
         ),
     )
+
+
+def _states(streams: tuple[Stream, ...], loaded: tuple[Loaded, ...]) -> tuple[State, ...]:
+    return tuple(fold(stream, known) for stream, known in zip(streams, loaded, strict=True))
 
 
 def _denied(request: Request, denial: Denial, chart: str | None, now: datetime) -> _Decided:
