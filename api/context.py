@@ -98,6 +98,10 @@ class Operation:
         """The last position committed by then."""
         return await self._officer.position_at(chart, at)
 
+    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
+        """The other charts that were one patient's with this one at a position."""
+        return await self._officer.others_at(chart, position)
+
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""
         request = Request(command=command, actor=self._actor, key=key, correlation=self.correlation)

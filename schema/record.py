@@ -135,7 +135,9 @@ class RecordQuery:
     async def record_as_of(self, info: Info, chart: ChartId, at: AsOf = None) -> Record | None:
         """The record folded from the log up to a position."""
         ident = chart_of(info.context.ids, chart)
-        return Record(where=Where(ident, await info.context.position_at(ident, at)))
+        position = await info.context.position_at(ident, at)
+        others = await info.context.others_at(ident, position)
+        return Record(where=Where(ident, position, others))
 
 
 async def _charts(info: Info, chart: strawberry.ID | None) -> tuple[str, ...]:

@@ -93,5 +93,8 @@ class SchemaContext(Protocol):
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then. Raises NotFound."""
 
+    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
+        """The other charts that were one patient's by merges with this one at a position."""
+
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command under an idempotency key. Raises its Refusal."""

@@ -1,5 +1,6 @@
 """The registry's acts on the command line: who, why, once per key, resumable matching."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,9 +92,15 @@ def test_matching_proposes_once_and_goes_on_beyond_a_chart(
     peopled: Console, tmp_path: Path
 ) -> None:
     folder = bundles(tmp_path / "in", "daniel")
-    text = (folder / "daniel.json").read_text()
+    bundle = json.loads((folder / "daniel.json").read_text())
+    (patient,) = [
+        entry["resource"]
+        for entry in bundle["entry"]
+        if entry["resource"]["resourceType"] == "Patient"
+    ]
+    patient["identifier"][0]["value"] = "another number"
     number = peopled.rows("SELECT count(*) AS n FROM model.registry_chart")[0]["n"]
-    (folder / "daniel.json").write_text(text.replace("riverside", "elsewhere"))
+    (folder / "daniel.json").write_text(json.dumps(bundle))
     peopled.run(*importing(folder))
     assert peopled.rows("SELECT count(*) AS n FROM model.registry_chart") == [{"n": number + 1}]
     (first,) = peopled.lines("match", *HERE, "--json")

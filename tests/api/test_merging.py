@@ -18,7 +18,7 @@ from domain.registry import Demographics, ReportPatient
 from projections.registry import MATCH
 from tests.api.desk import act, done, whole_record
 from tests.api.personas import clinician
-from tests.api.world import Json, World, looks
+from tests.api.world import Json, World, looks, shown_ids
 
 pytestmark = pytest.mark.anyio
 MINE = "{ me { records { edges { node { chart relationship } } } } }"
@@ -86,6 +86,31 @@ async def test_what_is_read_of_a_merged_record_is_on_record_chart_by_chart(
     seen = {look.chart: look.count for look in looks(await own_world.since(before))}
     assert set(seen) == {own_world.seeded.charts[key] for key in ("rosa", "walter")}
     assert all(seen.values())
+
+
+async def test_the_past_shows_a_merge_only_while_it_was_in_force(own_world: World) -> None:
+    at = (
+        "query ($c: ID!, $at: DateTime) { recordAsOf(chart: $c, at: $at) { conditions(first: 100) {"
+    )
+    past = f"{at} edges {{ node {{ id }} }} }} }} }}"
+
+    async def seen(patient: str, moment: str | None = None) -> list[str]:
+        chart = await own_world.chart(patient, seen_by="priya")
+        answer = await own_world.data("priya", past, c=chart, at=moment)
+        return sorted(shown_ids(answer))
+
+    rosa, walter = await seen("rosa"), await seen("walter")
+    apart = datetime.now(UTC).isoformat()
+    await done(own_world, "mergeCharts", chart="walter", into="rosa")
+    before = await own_world.head()
+    assert await seen("rosa") == await seen("walter") == sorted(rosa + walter)
+    charts = {own_world.seeded.charts[key] for key in ("rosa", "walter")}
+    assert {look.chart for look in looks(await own_world.since(before))} == charts
+    merged = datetime.now(UTC).isoformat()
+    await done(own_world, "unmergeCharts", chart="walter")
+    assert (await seen("rosa"), await seen("walter")) == (rosa, walter)
+    assert (await seen("rosa", apart), await seen("walter", apart)) == (rosa, walter)
+    assert await seen("rosa", merged) == sorted(rosa + walter)
 
 
 async def test_grants_wait_for_review_and_never_unite(own_world: World) -> None:
