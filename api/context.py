@@ -6,7 +6,7 @@ may the answer leave. Positions and ids go out as opaque tokens of the tenant.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,20 +32,29 @@ from projections.identity import ACCOUNT, AccountRow
 from projections.registry import Proposal
 from schema.kernel.context import TrailQuery
 
+Pace = Callable[[], Awaitable[None]]
 _ALL = tuple(projection.name for projection in PROJECTIONS)
+
+
+async def unhurried() -> None:
+    """The pace where nobody else is served."""
 
 
 class Operation:
     """The context of one GraphQL operation; implements SchemaContext and OperationContext."""
 
-    def __init__(self, house: House, actor: Actor, ids: OpaqueIds, correlation: str) -> None:
+    def __init__(
+        self, house: House, actor: Actor, ids: OpaqueIds, correlation: str, pace: Pace = unhurried
+    ) -> None:
         self._house = house
+        self._pace = pace
         self._actor = actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
         self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0
+        self.changes = False
         self.ids = ids
         self.correlation = correlation
         self.tenant = actor.tenant
@@ -77,7 +86,8 @@ class Operation:
         return ()
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
-        """A page of a panel, now or as of a position."""
+        """A page of a panel, now or as of a position; cheaper operations may go first."""
+        await self._pace()
         return await (
             self._panels.page(select) if as_of is None else self._officer.page(select, as_of)
         )
@@ -104,6 +114,7 @@ class Operation:
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""
+        self.changes = True
         request = Request(command=command, actor=self._actor, key=key, correlation=self.correlation)
         with retryable():
             receipt = await self._house.do(request)
@@ -134,6 +145,10 @@ class Operation:
         if self._position == 0:
             return {}
         return {"position": self.ids.position_token(self._position)}
+
+    def tag(self, encoded: bytes) -> str:
+        """The keyed hash of an answer to this account."""
+        return self.ids.tag(self.account, encoded)
 
     async def close(self) -> None:
         """End the read transaction."""

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 import click
 
+from api.cli.anchor import anchor
 from api.cli.docs import docs
 from api.cli.doctor import doctor
 from api.cli.imports import imports
@@ -45,5 +46,7 @@ def main() -> None:
     configure()
 
 
-for command in (docs, doctor, imports, migrate, rebuild, replay, serve, verify, *ACTS):
+for command in (
+    anchor, docs, doctor, imports, migrate, rebuild, replay, serve, verify, *ACTS,
+):  # fmt: skip
     main.add_command(command)

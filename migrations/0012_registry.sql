@@ -78,24 +78,26 @@ LANGUAGE sql STABLE SET search_path = model, pg_temp AS $$
   SELECT chart FROM kin
 $$;
 
--- The treating relationships of a practitioner in force, by chart; one with a chart of a merge
--- covers the others.
+-- The treating relationships of a practitioner by chart; one with a chart of a merge covers the
+-- others. Charts that are set aside are left out at once, not looked up one by one.
 CREATE FUNCTION model.treated(here text, who uuid) RETURNS TABLE (
-  chart uuid, reference uuid, since timestamptz, until timestamptz)
-LANGUAGE plpgsql STABLE SET search_path = model, pg_temp AS $$
+  chart uuid, reference uuid, version bigint, since timestamptz, until timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = model, public, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+  aside uuid[] := (SELECT coalesce(array_agg(q.chart), '{}') FROM dead_letter q
+    WHERE q.tenant = here AND q.consumer = 'care' AND q.chart IS NOT NULL);
 BEGIN
-  RETURN QUERY SELECT r.chart, r.reference, r.since, r.until FROM care_relation r
-  WHERE r.tenant = here AND r.practitioner = who AND NOT set_aside(here, 'care', r.chart);
+  RETURN QUERY SELECT r.chart, r.reference, r.version, r.since, r.until FROM care_relation r
+  WHERE r.tenant = here AND r.practitioner = who AND r.chart <> ALL (aside);
   IF EXISTS (SELECT 1 FROM registry_merge m WHERE m.tenant = here) THEN
-    RETURN QUERY SELECT DISTINCT k.chart, r.reference, r.since, r.until
+    RETURN QUERY SELECT DISTINCT k.chart, r.reference, r.version, r.since, r.until
     FROM care_relation r
-    JOIN (SELECT m.chart FROM registry_merge m WHERE m.tenant = here
-      UNION SELECT m.survivor FROM registry_merge m WHERE m.tenant = here) AS merged
-      ON merged.chart = r.chart
     CROSS JOIN LATERAL with_merged(here, ARRAY[r.chart]) AS k (chart)
-    WHERE r.tenant = here AND r.practitioner = who AND k.chart <> r.chart
-      AND NOT set_aside(here, 'care', r.chart);
+    WHERE r.tenant = here AND r.practitioner = who AND r.chart <> ALL (aside)
+      AND k.chart <> r.chart AND r.chart IN (
+        SELECT m.chart FROM registry_merge m WHERE m.tenant = here
+        UNION ALL SELECT m.survivor FROM registry_merge m WHERE m.tenant = here);
   END IF;
 END
 $$;
@@ -163,7 +165,12 @@ CREATE POLICY desk ON model.registry_match AS RESTRICTIVE FOR SELECT TO anamnesi
   USING (first IN (SELECT model.charts_at_desk()));
 
 CREATE OR REPLACE FUNCTION model.authority(here text, who uuid, about uuid) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = model, public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = model, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
 DECLARE
   holder record;
   progress record;
@@ -195,7 +202,8 @@ BEGIN
       FROM consent_grant g WHERE g.tenant = here AND g.grantee = holder.person
         AND (about IS NULL OR g.chart = about) AND grants_stand(here, g.chart, g.kind)),
     'relations', (SELECT coalesce(json_agg(json_build_object('chart', t.chart,
-        'reference', t.reference, 'since', t.since, 'until', t.until)), '[]')
+        'reference', t.reference, 'version', t.version, 'since', t.since,
+        'until', t.until)), '[]')
       FROM treated(here, holder.practitioner) t WHERE about IS NULL OR t.chart = about),
     'roles', (SELECT coalesce(json_agg(json_build_object('role', d.role, 'stream', d.practitioner,
         'version', s.version)), '[]')
