@@ -82,7 +82,8 @@ _OWN_DOORS = ("me", "record-own")
     ["other patient", "proxy after withdrawal", "person with a closed account",
      "clinician not treating", "clinician who left the care team", "clinician whose role ended",
      "front desk", "compliance", "health information management", "other tenant: patient",
-     "other tenant: proxy", "other tenant: clinician", "other tenant: front desk", "other tenant: compliance"],
+     "other tenant: proxy", "other tenant: clinician", "other tenant: front desk",
+     "other tenant: compliance"],
 )  # fmt: skip
 async def test_with_every_rule_saying_yes_the_database_shows_no_foreign_row(
     crowd: World, monkeypatch: pytest.MonkeyPatch, persona: str
