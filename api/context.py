@@ -27,9 +27,9 @@ from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
+from domain.registry import Proposal
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
-from projections.registry import Proposal
 from schema.kernel.context import TrailQuery
 
 Pace = Callable[[], Awaitable[None]]

@@ -15,7 +15,8 @@ from domain.kernel.context import Actor
 from domain.kernel.readmodel import Page, Panel, Row, Select
 from domain.kernel.refusal import Unavailable
 from domain.kernel.rule import Permit
-from projections.registry import Proposal
+from domain.registry import Proposal
+from projections.registry import MATCH
 
 
 class PanelReads:
@@ -78,13 +79,13 @@ class PanelReads:
         rule = registry.review
         permit = await self._permits.of_organization(rule, None)
         try:
-            found = await proposals(self._reads, self._house.keys, self._tenant, first + 1, before)
+            keys, page = self._house.keys, (first + 1, before)
+            found = await proposals(self._reads, keys, self._tenant, MATCH, page)
         except KeyRefused as error:
             raise Unavailable() from error
-        page = found[:first]
-        ids = [proposal.id for proposal in page]
+        ids = [proposal.id for proposal in found[:first]]
         self._looks.saw(None, permit.basis, rule.name, "registry.matches", ids)
-        return tuple(page), len(found) > first
+        return tuple(found[:first]), len(found) > first
 
     async def close(self) -> None:
         """End the transaction."""

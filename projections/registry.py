@@ -14,6 +14,7 @@ from domain.registry import (
     ChartMerged,
     ChartOpened,
     ChartReassigned,
+    Comparison,
     DeathCorrected,
     DeathReported,
     Demographics,
@@ -46,26 +47,6 @@ class DeathRow:
     reported: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchRow:
-    """Why two charts may be one person's; nothing of it is a value."""
-
-    score: int
-    evidence: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """An open proposal as read: the pair of charts, with the versions that acts may expect."""
-
-    id: str
-    charts: tuple[str, str]
-    versions: tuple[int, int]
-    position: int
-    version: int
-    why: MatchRow
-
-
 CHART = panel_table("registry_chart", ChartRow)
 DEATH = panel_table("registry_death", DeathRow)
 LINK = Table("registry_link", (Column("person", "uuid"), Column("chart", "uuid")))
@@ -82,7 +63,7 @@ MATCH = Table(
         Column("position", "bigint"),
         Column("version", "bigint"),
     ),
-    MatchRow,
+    Comparison,
 )
 """Proposals that wait for a decision."""
 _IN_MERGE = (ChartReassigned, ChartMerged, ChartAbsorbed, MergeUndone)
@@ -153,7 +134,7 @@ def _match(recorded: Recorded) -> Iterator[Write]:
         "position": recorded.position,
         "version": recorded.version,
     }
-    yield Put(MATCH, values, MatchRow(score=event.score, evidence=event.evidence))
+    yield Put(MATCH, values, Comparison(score=event.score, evidence=event.evidence))
 
 
 _NAMES = frozenset(kind.type_name for kind in _IN_MERGE)

@@ -10,7 +10,8 @@ from adapters.keys.seal import DataKey
 from adapters.keys.tree import KeyTree
 from adapters.postgres.reads import ReadTransaction
 from adapters.postgres.rows import row_binding
-from projections.registry import MATCH, MatchRow, Proposal
+from domain.kernel.readmodel import Table
+from domain.registry import Comparison, Proposal
 
 PROPOSALS = """SELECT m.id, m.first, m.second, m."position", m.version, m.key, m.body,
     coalesce(a.version, 0) AS first_version, coalesce(b.version, 0) AS second_version
@@ -37,13 +38,13 @@ MOST = 200
 
 
 async def proposals(
-    reads: ReadTransaction, keys: KeyTree, tenant: str, first: int, before: int | None
+    reads: ReadTransaction, keys: KeyTree, tenant: str, table: Table, page: tuple[int, int | None]
 ) -> list[Proposal]:
-    """The newest proposals below a position, as this operation's transaction sees them.
+    """The newest proposals (how many, below which position) that this transaction sees.
 
     Raises the key tree's errors for one that does not open.
     """
-    records = await reads.fetch(PROPOSALS, first, before)
+    records = await reads.fetch(PROPOSALS, *page)
     found = await keys.by_ids(tenant, {str(record["key"]) for record in records})
     opened = []
     for record in records:
@@ -53,7 +54,7 @@ async def proposals(
         if not isinstance(key, DataKey):
             raise key
         ident = str(record["id"])
-        body = key.open(record["body"], row_binding(MATCH, tenant, {"id": ident}))
+        body = key.open(record["body"], row_binding(table, tenant, {"id": ident}))
         opened.append(
             Proposal(
                 id=ident,
@@ -61,7 +62,7 @@ async def proposals(
                 versions=(record["first_version"], record["second_version"]),
                 position=record["position"],
                 version=record["version"],
-                why=codec.decode_value(MatchRow, body),
+                why=codec.decode_value(Comparison, body),
             )
         )
     return opened

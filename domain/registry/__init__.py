@@ -37,12 +37,14 @@ from domain.registry.links import (
     UnmergeCharts,
 )
 from domain.registry.matches import (
+    Comparison,
     DismissMatch,
     Match,
     MatchConfirmed,
     MatchDecided,
     MatchDismissed,
     MatchProposed,
+    Proposal,
     ProposeMatch,
     propose,
 )
@@ -63,6 +65,7 @@ __all__ = [
     "ChartMerged",
     "ChartOpened",
     "ChartReassigned",
+    "Comparison",
     "CorrectDeath",
     "DeathCorrected",
     "DeathReported",
@@ -85,6 +88,7 @@ __all__ = [
     "NothingToUndo",
     "Person",
     "PersonRegistered",
+    "Proposal",
     "ProposeMatch",
     "RegisterPerson",
     "ReportDeath",

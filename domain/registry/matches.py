@@ -44,6 +44,26 @@ class MatchDecided(Refusal):
     """This match was decided already. Undo the link or the merge of its charts instead."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Why two charts may be one person's; nothing of it is a value of theirs."""
+
+    score: int
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """An open proposal as read: the pair of charts, with the versions that acts may expect."""
+
+    id: str
+    charts: tuple[str, str]
+    versions: tuple[int, int]
+    position: int
+    version: int
+    why: Comparison
+
+
 propose = may("registry.propose", operator, system)
 
 

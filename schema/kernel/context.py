@@ -11,7 +11,7 @@ from domain.kernel.event import Recorded
 from domain.kernel.perform import Receipt
 from domain.kernel.readmodel import Page, Panel, Row, Select
 from domain.kernel.rule import Rule
-from projections.registry import Proposal
+from domain.registry import Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,13 +69,33 @@ class MergeChartsInput:
 
 
 @strawberry.input(description="Which chart an act is about, and why.")
-class ChartActInput:
-    """Input of undoLink, unmergeCharts, reviewMerge and correctDeath."""
+class ChartAct:
+    """What the inputs of undoLink, unmergeCharts, reviewMerge and correctDeath share."""
 
     idempotency_key: str = said(KEY)
     chart: strawberry.ID = said("The chart.")
     reason: str = said(REASON)
     expected_version: int | None = _seen()
+
+
+@strawberry.input(description="Which link to undo.")
+class UndoLinkInput(ChartAct):
+    """Input of undoLink."""
+
+
+@strawberry.input(description="Which merge to undo, named by the chart that was merged.")
+class UnmergeChartsInput(ChartAct):
+    """Input of unmergeCharts."""
+
+
+@strawberry.input(description="Which chart's grants were reviewed.")
+class ReviewMergeInput(ChartAct):
+    """Input of reviewMerge."""
+
+
+@strawberry.input(description="Whose death was reported in error.")
+class CorrectDeathInput(ChartAct):
+    """Input of correctDeath."""
 
 
 @strawberry.input(description="Which proposal to dismiss.")
@@ -147,7 +167,10 @@ async def _changed(context: SchemaContext, wish: Command[Any], key: str) -> Regi
 
 LinkInput = Annotated[LinkChartsInput, strawberry.argument(description="The wish.")]
 MergeInput = Annotated[MergeChartsInput, strawberry.argument(description="The wish.")]
-ActInput = Annotated[ChartActInput, strawberry.argument(description="The wish.")]
+UndoInput = Annotated[UndoLinkInput, strawberry.argument(description="The wish.")]
+UnmergeInput = Annotated[UnmergeChartsInput, strawberry.argument(description="The wish.")]
+ReviewInput = Annotated[ReviewMergeInput, strawberry.argument(description="The wish.")]
+CorrectInput = Annotated[CorrectDeathInput, strawberry.argument(description="The wish.")]
 DismissInput = Annotated[DismissMatchInput, strawberry.argument(description="The wish.")]
 DeathInput = Annotated[ReportDeathInput, strawberry.argument(description="The wish.")]
 
@@ -195,7 +218,7 @@ async def _report_death(info: Info, input: DeathInput) -> RegistryResult:
 
 async def _act(
     info: Info,
-    input: ChartActInput,
+    input: ChartAct,
     kind: type[UndoLink] | type[UnmergeCharts] | type[ReviewMerge] | type[CorrectDeath],
 ) -> RegistryResult:
     wish = kind(
@@ -206,19 +229,19 @@ async def _act(
     return await _changed(info.context, wish, input.idempotency_key)
 
 
-async def _undo_link(info: Info, input: ActInput) -> RegistryResult:
+async def _undo_link(info: Info, input: UndoInput) -> RegistryResult:
     return await _act(info, input, UndoLink)
 
 
-async def _unmerge(info: Info, input: ActInput) -> RegistryResult:
+async def _unmerge(info: Info, input: UnmergeInput) -> RegistryResult:
     return await _act(info, input, UnmergeCharts)
 
 
-async def _review_merge(info: Info, input: ActInput) -> RegistryResult:
+async def _review_merge(info: Info, input: ReviewInput) -> RegistryResult:
     return await _act(info, input, ReviewMerge)
 
 
-async def _correct_death(info: Info, input: ActInput) -> RegistryResult:
+async def _correct_death(info: Info, input: CorrectInput) -> RegistryResult:
     return await _act(info, input, CorrectDeath)
 
 

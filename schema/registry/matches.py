@@ -4,8 +4,8 @@ import strawberry
 
 from domain import registry
 from domain.kernel.readmodel import Row
+from domain.registry import Proposal
 from projections import registry as panels
-from projections.registry import Proposal
 from schema.kernel.context import SchemaContext
 from schema.kernel.paging import After, Connection, CursorInvalid, First, Info, checked, connected
 from schema.kernel.ruled import field, ruled, said

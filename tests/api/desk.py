@@ -10,10 +10,10 @@ RESULT = """{ __typename
 INPUTS = {
     "linkCharts": "LinkChartsInput",
     "mergeCharts": "MergeChartsInput",
-    "undoLink": "ChartActInput",
-    "unmergeCharts": "ChartActInput",
-    "reviewMerge": "ChartActInput",
-    "correctDeath": "ChartActInput",
+    "undoLink": "UndoLinkInput",
+    "unmergeCharts": "UnmergeChartsInput",
+    "reviewMerge": "ReviewMergeInput",
+    "correctDeath": "CorrectDeathInput",
     "dismissMatch": "DismissMatchInput",
     "reportDeath": "ReportDeathInput",
 }

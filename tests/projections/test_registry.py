@@ -11,6 +11,7 @@ from domain.registry import (
     ChartMerged,
     ChartOpened,
     ChartReassigned,
+    Comparison,
     DeathCorrected,
     DeathReported,
     Demographics,
@@ -147,7 +148,7 @@ def test_whatever_may_have_changed_who_acts_makes_a_review_due(
 def test_a_proposal_is_a_row_until_it_is_decided() -> None:
     proposed = MatchProposed(chart=CHART, candidate=OTHER, score=1250, evidence=("+given",))
     row = {"id": STREAM, "first": CHART, "second": OTHER, "position": 7, "version": 1}
-    body = registry.MatchRow(score=1250, evidence=("+given",))
+    body = Comparison(score=1250, evidence=("+given",))
     assert list(registry.project(recorded(proposed, chart=None))) == [
         Put(registry.MATCH, row, body)
     ]
