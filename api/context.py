@@ -27,6 +27,7 @@ from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
+from domain.registry import Proposal
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
 from schema.kernel.context import TrailQuery
@@ -78,12 +79,11 @@ class Operation:
         row = await document(house.api, house.keys, self.tenant, ACCOUNT, self.account)
         return row.display_name if isinstance(row, AccountRow) else ""
 
-    async def may_open(self, rule: Rule, chart: str) -> bool:
-        """Whether the rule permits; a refusal is put on record."""
+    async def opened(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts to read as one with this one; none where it is closed, which is on record."""
         with contextlib.suppress(NotFound):
-            await self._permits.of_chart(rule, chart)
-            return True
-        return False
+            return await self._permits.together(rule, chart)
+        return ()
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position; cheaper operations may go first."""
@@ -102,6 +102,10 @@ class Operation:
         """A page of the charts whose panel is open and not set aside, the newest row first."""
         return await self._panels.listed(panel, charts, listing)
 
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching and whether more follow."""
+        return await self._panels.proposals(first, before)
+
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""
         return await self._officer.trail(query)
@@ -109,6 +113,10 @@ class Operation:
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then."""
         return await self._officer.position_at(chart, at)
+
+    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
+        """The other charts that were one patient's with this one at a position."""
+        return await self._officer.others_at(chart, position)
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""

@@ -69,6 +69,13 @@ PEOPLE: Final = (
         tenant="riverside",
         staff_role="compliance",
     ),
+    Person(
+        key="nora",
+        name="Nora Whitfield",
+        role="health information management",
+        tenant="riverside",
+        staff_role="health-information",
+    ),
     _patient("noor", "Noor Rahman", "lakeside"),
     Person(key="aoife", name="Aoife Byrne", role="proxy of her son Liam", tenant="lakeside"),
     Person(

@@ -15,7 +15,7 @@ from domain.directory import (
 from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,11 @@ class EntryRow:
 
 ENTRY = Table("directory_entry", (Column("id", "uuid"),), (Column("kind", "text"),), EntryRow)
 STREAM = Table("directory_stream", (Column("id", "uuid"),), (Column("version", "bigint"),))
-ROLE = Table("directory_role", (Column("practitioner", "uuid"), Column("role", "text")))
+ROLE = Table(
+    "directory_role",
+    (Column("practitioner", "uuid"), Column("role", "text")),
+    (Column("since", "timestamptz"), Column("until", "timestamptz")),
+)
 view = directory.view
 
 
@@ -44,7 +48,8 @@ def project(recorded: Recorded) -> Iterator[Write]:
             body = EntryRow(practitioner=event.practitioner)
             yield Put(ENTRY, {"id": stream, "kind": "practitioner"}, body)
         case RoleGiven():
-            yield Put(ROLE, {"practitioner": stream, "role": event.role})
+            period = {"since": event.since, "until": event.until}
+            yield Put(ROLE, {"practitioner": stream, "role": event.role, **period})
         case RoleEnded():
             yield Drop(ROLE, {"practitioner": stream, "role": event.role})
         case Erased(type_name=RoleEnded.type_name) | Unknown(type_name=RoleEnded.type_name):

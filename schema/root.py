@@ -15,12 +15,13 @@ from schema.identity import IdentityQuery
 from schema.kernel.ruled import check
 from schema.kernel.values import INSTANT
 from schema.record import RecordQuery
+from schema.registry import RegistryMutation, RegistryQuery
 
 
 def build() -> strawberry.Schema:
     """The public schema. Raises SchemaRefused."""
-    query = merge_types("Query", (IdentityQuery, RecordQuery, CareQuery, AuditQuery))
-    mutation = merge_types("Mutation", (ConsentMutation,))
+    query = merge_types("Query", (IdentityQuery, RecordQuery, CareQuery, RegistryQuery, AuditQuery))
+    mutation = merge_types("Mutation", (ConsentMutation, RegistryMutation))
     _describe(query, "Reads; each is on record before its answer leaves.")
     _describe(mutation, "Changes; each takes an idempotency key.")
     schema = strawberry.Schema(

@@ -46,6 +46,9 @@ class _Answer(msgspec.Struct):
     grants: list[_Grant]
     relations: list[_Relation]
     roles: list[_Role]
+    kin: list[str]
+    merged: list[str]
+    deceased: bool
     position: int
     needed: int | None
     quarantined: list[_SetAside]
@@ -119,5 +122,8 @@ def _authority(actor: Actor, answer: _Answer) -> Authority:
         roles=tuple(
             RoleHeld(role=r.role, stream=r.stream, version=r.version) for r in answer.roles
         ),
+        kin=tuple(answer.kin),
+        merged=frozenset(answer.merged),
+        deceased=answer.deceased,
         position=answer.position,
     )

@@ -11,6 +11,7 @@ from domain.kernel.event import Recorded
 from domain.kernel.perform import Receipt
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.rule import Rule
+from domain.registry import Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,11 @@ class SchemaContext(Protocol):
     async def display_name(self, rule: Rule) -> str:
         """The caller's own display name. Raises NotFound where the rule refuses."""
 
-    async def may_open(self, rule: Rule, chart: str) -> bool:
-        """Whether the rule permits; a refusal is put on record."""
+    async def opened(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts that the rule opens of those that are one patient's by merges with this one.
+
+        The survivor comes first; none where the rule refuses, and that is put on record.
+        """
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position. Raises NotFound and Unavailable."""
@@ -88,11 +92,17 @@ class SchemaContext(Protocol):
         Charts whose panel is closed to the caller or set aside are left out, without a refusal.
         """
 
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching, newest first, and whether more follow. Raises NotFound."""
+
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow. Raises NotFound."""
 
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then. Raises NotFound."""
+
+    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
+        """The other charts that were one patient's by merges with this one at a position."""
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command under an idempotency key. Raises its Refusal."""
