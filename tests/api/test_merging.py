@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from api.matching import match, matching_actor
-from domain.audit import AccessRefused
+from domain.audit import AccessRefused, ListViewed
 from domain.consent import GrantProxyAccess
 from domain.directory import GiveRole
 from domain.identity import OpenAccount
@@ -324,9 +324,12 @@ async def test_looking_at_proposals_is_on_record_with_both_charts(own_world: Wor
     await match(own_world.house, "riverside", None, matching_actor("riverside"))
     before = await own_world.head()
     await matches(own_world)
-    seen = looks(await own_world.since(before))
-    assert {look.chart for look in seen} == {None, other, own_world.seeded.charts["walter"]}
-    assert {look.operation for look in seen} != {""}
+    since = await own_world.since(before)
+    [proposals] = looks(since)
+    [listed] = [one.event for one in since if isinstance(one.event, ListViewed)]
+    assert proposals.chart is None
+    assert {seen.chart for seen in listed.entries} == {other, own_world.seeded.charts["walter"]}
+    assert {proposals.operation, listed.operation} != {""}
 
 
 @pytest.mark.parametrize("person", ["rosa", "adeyemi", "sam", "priya", "noor"])
