@@ -6,6 +6,10 @@ CREATE TABLE model.registry_stream (
   tenant text COLLATE "C" NOT NULL, chart uuid NOT NULL, version bigint NOT NULL,
   PRIMARY KEY (tenant, chart)
 );
+CREATE TABLE model.registry_person (
+  tenant text COLLATE "C" NOT NULL, person uuid NOT NULL, version bigint NOT NULL,
+  PRIMARY KEY (tenant, person)
+);
 CREATE TABLE model.registry_merge (
   tenant text COLLATE "C" NOT NULL, chart uuid NOT NULL, survivor uuid NOT NULL,
   PRIMARY KEY (tenant, chart)
@@ -31,7 +35,8 @@ CREATE INDEX ON model.registry_match (tenant, second);
 CREATE INDEX ON model.registry_link (tenant, chart);
 ALTER TABLE model.directory_role ADD COLUMN since timestamptz, ADD COLUMN until timestamptz;
 SELECT model.guard(name, NULL) FROM unnest(ARRAY[
-  'registry_stream', 'registry_merge', 'registry_review', 'registry_token', 'registry_match'
+  'registry_stream', 'registry_person', 'registry_merge', 'registry_review', 'registry_token',
+  'registry_match'
 ]) AS name;
 
 -- Whether the holder of an account has a role now.
@@ -198,11 +203,15 @@ BEGIN
   WHERE l.tenant = here AND l.person = holder.person AND NOT set_aside(here, 'registry', l.chart);
   RETURN json_build_object(
     'person', holder.person,
+    'person_version', (SELECT p.version FROM registry_person p
+      WHERE p.tenant = here AND p.person = holder.person),
     'practitioner', holder.practitioner,
     'version', coalesce(holder.version, 0),
     'own', mine,
     'grants', (SELECT coalesce(json_agg(json_build_object('chart', g.chart, 'scopes', g.scopes,
-        'stream', g.stream, 'version', g.version, 'until', g.until)), '[]')
+        'stream', g.stream, 'version', g.version, 'until', g.until, 'chart_version', (
+          SELECT s.version FROM registry_stream s WHERE s.tenant = here AND s.chart = g.chart)
+        )), '[]')
       FROM consent_grant g WHERE g.tenant = here AND g.grantee = holder.person
         AND (about IS NULL OR g.chart = about) AND grants_stand(here, g.chart, g.kind)),
     'relations', (SELECT coalesce(json_agg(json_build_object('chart', t.chart,

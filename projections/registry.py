@@ -25,6 +25,7 @@ from domain.registry import (
     MatchProposed,
     MergeReviewed,
     MergeUndone,
+    PersonRegistered,
 )
 from projections.kernel.panels import document, panel_table
 
@@ -51,6 +52,7 @@ CHART = panel_table("registry_chart", ChartRow)
 DEATH = panel_table("registry_death", DeathRow)
 LINK = Table("registry_link", (Column("person", "uuid"), Column("chart", "uuid")))
 STREAM = Table("registry_stream", (Column("chart", "uuid"),), (Column("version", "bigint"),))
+PERSON = Table("registry_person", (Column("person", "uuid"),), (Column("version", "bigint"),))
 MERGE = Table("registry_merge", (Column("chart", "uuid"),), (Column("survivor", "uuid"),))
 REVIEW = Table("registry_review", (Column("chart", "uuid"),), (Column("since", "timestamptz"),))
 TOKEN = Table("registry_token", (Column("token", "blind"), Column("chart", "uuid")))
@@ -77,6 +79,8 @@ def project(recorded: Recorded) -> Iterator[Write]:
     event, stream, chart = recorded.event, recorded.header.stream, recorded.header.chart
     if chart is not None:
         yield Put(STREAM, {"chart": chart, "version": recorded.version})
+    elif event.type_name in _OF_PERSONS:
+        yield Put(PERSON, {"person": stream, "version": recorded.version})
     match event:
         case ChartOpened() | DemographicsReported():
             body = ChartRow(demographics=event.demographics, identifier=event.identifier)
@@ -137,16 +141,18 @@ def _match(recorded: Recorded) -> Iterator[Write]:
     yield Put(MATCH, values, Comparison(score=event.score, evidence=event.evidence))
 
 
+_OF_PERSONS = frozenset(kind.type_name for kind in (PersonRegistered, ChartLinked, LinkUndone))
 _NAMES = frozenset(kind.type_name for kind in _IN_MERGE)
 PROJECTION = Projection(
     "registry",
     VERSION,
-    (CHART, DEATH, LINK, STREAM, MERGE, REVIEW, TOKEN, MATCH),
+    (CHART, DEATH, LINK, STREAM, PERSON, MERGE, REVIEW, TOKEN, MATCH),
     (
         ChartOpened,
         DemographicsReported,
         DeathReported,
         DeathCorrected,
+        PersonRegistered,
         ChartLinked,
         LinkUndone,
         ChartReassigned,

@@ -85,18 +85,22 @@ def test_a_death_reported_in_error_leaves_no_row() -> None:
 
 def test_a_link_is_a_row_of_person_and_chart_until_it_is_undone() -> None:
     row = {"person": STREAM, "chart": OTHER}
+    version = Put(registry.PERSON, {"person": STREAM, "version": 1})
     linked = recorded(ChartLinked(chart=OTHER, evidence="staff"), chart=None)
     undone = recorded(LinkUndone(chart=OTHER, reason="wrong"), chart=None)
-    assert list(registry.project(linked)) == [Put(registry.LINK, row)]
-    assert list(registry.project(undone)) == [Drop(registry.LINK, row)]
+    assert list(registry.project(linked)) == [version, Put(registry.LINK, row)]
+    assert list(registry.project(undone)) == [version, Drop(registry.LINK, row)]
     registered = recorded(PersonRegistered(first_chart=OTHER), chart=None)
-    assert list(registry.project(registered)) == []
+    assert list(registry.project(registered)) == [version]
 
 
 @pytest.mark.parametrize("lost", [Erased, lambda name: Unknown(name, 2)])
 def test_an_undone_link_that_cannot_be_read_closes_every_chart_of_the_person(lost: type) -> None:
     unread = recorded(lost(LinkUndone.type_name), chart=None)
-    assert list(registry.project(unread)) == [Drop(registry.LINK, {"person": STREAM})]
+    assert list(registry.project(unread)) == [
+        Put(registry.PERSON, {"person": STREAM, "version": 1}),
+        Drop(registry.LINK, {"person": STREAM}),
+    ]
 
 
 def test_an_erased_chart_loses_its_row_and_its_tokens() -> None:
