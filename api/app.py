@@ -85,7 +85,7 @@ def application(
         trusted_only=house.settings.trusted_only,
     )
     known = known_limits(house.settings.in_service or places(POOL_SIZE))
-    admission = Admission(endpoint, Bearers(verifier), known, STRANGERS)
+    admission = Admission(endpoint, Bearers(verifier), known, STRANGERS, endpoint.known_price)
     graphql = admission if metrics is None else metrics.observed(admission, house, projector)
 
     async def alive(_request: Request) -> JSONResponse:
