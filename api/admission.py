@@ -1,14 +1,16 @@
 """The gate before GraphQL: so many requests at once, a bounded wait, and 503 for the rest.
 
-The body is received here, so that no slow sender holds a place, and parsed by nobody before there
-is a place. Callers with an accepted token and callers without one have a lane each: whoever floods
-us with bad tokens takes nothing from those who are known.
+The body is received here, so that no slow sender holds a place, and executed by nobody before
+there is a place; what it costs is looked up where its operation is known. Callers with an accepted
+token and callers without one have a lane each: whoever floods us with bad tokens takes nothing from
+those who are known.
 """
 
 import asyncio
 import functools
 import os
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -25,7 +27,7 @@ from api.lane import Lane, LaneLimits, Refused
 RETRY_AFTER_S = 1
 BODY_SECONDS = 10.0
 PACE = "anamnesis.pace"
-"""In the scope of a request in service: what it awaits before each of its reads."""
+"""In the scope of a request in service: what it awaits around its reads (`Lane.pace`)."""
 OVERLOADED = "anamnesis.overloaded"
 """Set in the scope of a request that was refused here."""
 LONGEST_BODY_BYTES = Limits().body_bytes
@@ -62,6 +64,10 @@ STRANGERS = LaneLimits(
 )
 
 
+PriceOf = Callable[[bytes], int | None]
+"""What the request in a body costs at most, where that is known without any work."""
+
+
 class BodyTooSlow(Exception):
     """The body did not arrive within BODY_SECONDS."""
 
@@ -83,9 +89,15 @@ class Admission:
     """
 
     def __init__(
-        self, inner: ASGIApp, bearers: Bearers, known: LaneLimits, strangers: LaneLimits
+        self,
+        inner: ASGIApp,
+        bearers: Bearers,
+        known: LaneLimits,
+        strangers: LaneLimits,
+        price_of: PriceOf = lambda _body: None,
     ) -> None:
         self._inner = inner
+        self._price_of = price_of
         self._bearers = bearers
         self.known = Lane(known)
         self.strangers = Lane(strangers)
@@ -127,7 +139,7 @@ class Admission:
         body = bytearray()
         try:
             await _collect(visit, body)
-            turn = await visit.lane.enter(visit.key)
+            turn = await visit.lane.enter(visit.key, self._price_of(bytes(body)))
         finally:
             visit.room.release(visit.key, len(body))
         scope[PACE] = functools.partial(visit.lane.pace, turn)

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from api.admission import PACE, STRANGERS, Admission, known_limits, places
+from api.apart import ProjectorProcess
 from api.auth.tokens import TokenVerifier
 from api.caller import Bearers, claims_of
 from api.context import Operation, unhurried
@@ -69,8 +70,12 @@ def application(
     *,
     development: bool = False,
     metrics: Metrics | None = None,
+    projector: ProjectorProcess | None = None,
 ) -> Starlette:
-    """The ASGI application over an open house; who runs it opens and closes the house."""
+    """The ASGI application over an open house; who runs it opens and closes the house.
+
+    With a projector apart, the application is ready only while that gives signs of life.
+    """
     door = Door(house, verifier)
     endpoint = GraphQLEndpoint(
         executable(build()),
@@ -80,8 +85,8 @@ def application(
         trusted_only=house.settings.trusted_only,
     )
     known = known_limits(house.settings.in_service or places(POOL_SIZE))
-    admission = Admission(endpoint, Bearers(verifier), known, STRANGERS)
-    graphql = admission if metrics is None else metrics.observed(admission, house)
+    admission = Admission(endpoint, Bearers(verifier), known, STRANGERS, endpoint.known_price)
+    graphql = admission if metrics is None else metrics.observed(admission, house, projector)
 
     async def alive(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "pass"})
@@ -91,6 +96,8 @@ def application(
             async with asyncio.timeout(READY_SECONDS):
                 await house.api.fetchval("SELECT 1")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return JSONResponse({"status": "fail"}, 503)
+        if projector is not None and not projector.is_alive:
             return JSONResponse({"status": "fail"}, 503)
         return JSONResponse({"status": "pass"})
 

@@ -32,11 +32,12 @@ from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
 from schema.kernel.context import TrailQuery
 
-Pace = Callable[[], Awaitable[None]]
+Pace = Callable[[int], Awaitable[None]]
+"""Awaited before a page, and with the number of its rows after it was read."""
 _ALL = tuple(projection.name for projection in PROJECTIONS)
 
 
-async def unhurried() -> None:
+async def unhurried(_rows: int) -> None:
     """The pace where nobody else is served."""
 
 
@@ -87,10 +88,13 @@ class Operation:
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position; cheaper operations may go first."""
-        await self._pace()
-        return await (
+        await self._pace(0)
+        page = await (
             self._panels.page(select) if as_of is None else self._officer.page(select, as_of)
         )
+        if page.rows:
+            await self._pace(len(page.rows))
+        return page
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart whose panel is open and not set aside."""

@@ -66,7 +66,7 @@ class House:
     @property
     def workers(self) -> Workers:
         """Processes of their own that share a rebuild."""
-        return Workers(self.settings.role_dsn("projector"), partial(open_keys, self.settings))
+        return workers_of(self.settings)
 
 
 @asynccontextmanager
@@ -120,10 +120,10 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
             yield projector
         finally:
             projector.stop()
-            await _ended(task)
+            await ended(task)
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def ended(task: asyncio.Task[None]) -> None:
     """Let the round under way finish, then cancel until it has ended.
 
     A cancelled connect leaves its socket behind, and a library may lose a cancellation.
@@ -138,8 +138,13 @@ def _silent(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 
+def workers_of(settings: Settings) -> Workers:
+    """Processes of their own that share a rebuild."""
+    return Workers(settings.role_dsn("projector"), partial(open_keys, settings))
+
+
 def open_keys(settings: Settings) -> KeyTree:
-    """The key tree of a process that lives no longer than one rebuild."""
+    """The key tree of a process beside the one that serves; its store ends with the process."""
     return KeyTree(_root(settings), SqliteKeyStore(settings.keys / STORE))
 
 

@@ -1,11 +1,13 @@
 """A bounded number of requests in service; the others wait in a bounded queue, fair by caller.
 
 Who waits is served by least recent use, so callers in equal want take turns and a greedy one waits
-behind everybody else. Use is counted in bytes of answers, and PAGE_BYTES for a page of a panel at
-least: the work grows with them, and unlike a time they are the same on a busy machine. A caller
-whose answers are over `dear_bytes` shares `dear` places with its like, and callers of whom nothing
-is known yet share `new` ones, so that cheap requests find a free one. A request that turns out
-dear stands back at each page while a cheap or an earlier one is in service, `pause_s` at most.
+behind everybody else. Use is counted in bytes of answers, PAGE_BYTES for a page of a panel and
+ROW_BYTES for a row at least: the work grows with them, and unlike a time they are the same on a
+busy machine. A request whose price is known and no more than `cheap_price` is cheap whoever asks.
+With others, a caller whose answers are over `dear_bytes` shares `dear` places with its like, and
+callers of whom nothing is known yet share `new` ones, so that cheap requests find a free one. A
+request that turns out dear stands back before and after it reads a page while a cheap or an
+earlier one is in service, `pause_s` at most.
 
 How long one may wait follows the controlled delay of "Fail at Scale" (B. Maurer, ACM Queue 13,
 2015): in a burst `patience_s`; once somebody was late all through that time, `overload_s`.
@@ -17,13 +19,14 @@ import itertools
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
 HALF_LIFE_S = 10.0
 MOST_CALLERS = 4_096
 PAGE_BYTES = 8 * 1024
+ROW_BYTES = 800
 LEAST_BYTES = 1024
 Reason = Literal["queue-full", "deadline"]
 
@@ -49,6 +52,7 @@ class LaneLimits:
     per_caller: int
     dear: int = 1
     dear_bytes: int = 128 * 1024
+    cheap_price: int = 1_000
     new: int = 1
     reserved: int = 0
     pause_s: float = 0.25
@@ -124,20 +128,26 @@ class _Line:
     def __init__(self, limits: LaneLimits, clock: Callable[[], float]) -> None:
         self.waiting = 0
         self.callers: dict[_Caller, None] = {}
+        self._prices: dict[asyncio.Future[Turn], int | None] = {}
         self._limits = limits
         self._clock = clock
         self._late_since = self._late_at = -math.inf
 
-    def join(self, caller: _Caller) -> asyncio.Future[Turn]:
+    def join(self, caller: _Caller, price: int | None) -> asyncio.Future[Turn]:
         """A place in the line. Raises Refused where there is none."""
         limits = self._limits
         if self.waiting >= limits.waiting or len(caller.waiting) >= limits.waiting_per_caller:
             raise Refused("queue-full")
         place: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         caller.waiting.append(place)
+        self._prices[place] = price
         self.callers[caller] = None
         self.waiting += 1
         return place
+
+    def price(self, caller: _Caller) -> int | None:
+        """What the caller's longest waiting request costs at most, if that is known."""
+        return self._prices[caller.waiting[0]]
 
     def first(self, caller: _Caller) -> asyncio.Future[Turn]:
         """The caller's longest waiting place, out of the line."""
@@ -148,6 +158,7 @@ class _Line:
     def remove(self, caller: _Caller, place: asyncio.Future[Turn]) -> None:
         """Out of the line."""
         caller.waiting.remove(place)
+        del self._prices[place]
         self.waiting -= 1
         del self.callers[caller]
         if caller.waiting:
@@ -213,11 +224,15 @@ class Lane:
         """Requests in the line."""
         return self._line.waiting
 
-    async def enter(self, key: str) -> Turn:
-        """A place for a caller, at once or later. Raises Refused."""
+    async def enter(self, key: str, price: int | None = None) -> Turn:
+        """A place for a caller, at once or later. Raises Refused.
+
+        `price` is what the request costs at most, as far as that is known.
+        """
         caller = self._callers.of(key)
-        place = self._line.join(caller)
-        self._dispatch()
+        place = self._line.join(caller, price)
+        # Nothing is new for those who wait already.
+        self._dispatch((caller,))
         if not place.done():
             patient = self._is_light(caller)
             try:
@@ -232,9 +247,9 @@ class Lane:
         turn.caller.spent(max(answered, turn.cost), self._clock())
         self._vacate(turn)
 
-    async def pace(self, turn: Turn) -> None:
-        """Count a page, and let cheap and earlier dear ones go first if this is dear by now."""
-        turn.cost += PAGE_BYTES
+    async def pace(self, turn: Turn, rows: int = 0) -> None:
+        """Count a page, or the rows that were read for it; let others go first if this is dear."""
+        turn.cost += max(0, rows * ROW_BYTES - PAGE_BYTES) if rows else PAGE_BYTES
         until = self._clock() + self.limits.pause_s
         while self._stands_back(turn):
             left = until - self._clock()
@@ -244,17 +259,19 @@ class Lane:
                 async with asyncio.timeout(left):
                     await self._vacated.wait()
 
-    def _dispatch(self) -> None:
-        """Fill the free places, least recent use first."""
+    def _dispatch(self, callers: Collection[_Caller] | None = None) -> None:
+        """Fill the free places, least recent use first; from all who wait, or from these."""
         now = self._clock()
         while self._line.waiting and self.in_service < self.limits.in_service:
-            ready = [caller for caller in self._line.callers if self._may_enter(caller)]
+            some = self._line.callers if callers is None else callers
+            ready = [caller for caller in some if caller.waiting and self._may_enter(caller)]
             if not ready:
                 return
             chosen = min(ready, key=lambda caller: caller.use(now))
+            kind = self._kind(chosen)
             place = self._line.first(chosen)
             if not place.done():
-                turn = Turn(chosen, self._kind(chosen))
+                turn = Turn(chosen, kind)
                 self._turns[turn] = None
                 chosen.serving += 1
                 place.set_result(turn)
@@ -274,6 +291,10 @@ class Lane:
         return caller.serving == 0 and bool(uses) and 4 * caller.use(now) < uses[len(uses) // 2]
 
     def _kind(self, caller: _Caller) -> Kind:
+        """Of the caller's longest waiting request."""
+        price = self._line.price(caller)
+        if price is not None and price <= self.limits.cheap_price:
+            return "cheap"
         if not caller.seen:
             return "new"
         return "dear" if caller.mean > self.limits.dear_bytes else "cheap"

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.admission import OVERLOADED, Admission
+from api.apart import ProjectorProcess
 from api.context import Operation
 from api.house import House
 
@@ -54,10 +55,13 @@ class Metrics:
         )
         self._lag: dict[str, int] = {}
 
-    def observed(self, admission: Admission, house: House) -> ASGIApp:
+    def observed(
+        self, admission: Admission, house: House, projector: ProjectorProcess | None = None
+    ) -> ASGIApp:
         """The gate with its requests counted."""
         self.registry.register(_Snapshot(admission, house, self._lag))
-
+        if projector is not None:
+            self.registry.register(_Apart(projector))
         return _Observed(self, admission)
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
@@ -143,6 +147,26 @@ class _Snapshot:
             "Commands of each group commit.",
             count_value=writer.batches,
             sum_value=writer.commands,
+        )
+
+
+class _Apart:
+    """The projector's process at the moment of the scrape."""
+
+    def __init__(self, projector: ProjectorProcess) -> None:
+        self._projector = projector
+
+    def collect(self) -> Iterator[Metric]:
+        """The families of one scrape."""
+        yield GaugeMetricFamily(
+            "anamnesis_projector_silent_seconds",
+            "Since the last sign of life of the projector's process.",
+            value=self._projector.silent_seconds,
+        )
+        yield CounterMetricFamily(
+            "anamnesis_projector_starts",
+            "How often the projector's process was started.",
+            value=self._projector.starts,
         )
 
 

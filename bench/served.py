@@ -19,12 +19,13 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.apart import projecting_apart
 from api.app import Door, application
 from api.auth.tokens import DEMO_ISSUER, DemoIssuer, TokenVerifier
 from api.context import Operation
 from api.graphql import GraphQLEndpoint, OperationContext
 from api.graphql.request import Headers
-from api.house import open_house, projecting
+from api.house import open_house
 from api.serving import listen, serving
 from api.settings import Settings
 from bench import idiomatic
@@ -53,7 +54,7 @@ async def served(spec: Spec) -> AsyncIterator[Served]:
 async def _house(spec: Spec) -> AsyncIterator[ASGIApp]:
     """Our application over the house in this folder, with its projector."""
     settings = Settings.in_folder(Path(spec["folder"]), spec["dsn"])
-    async with open_house(settings) as house, projecting(house):
+    async with open_house(settings) as house, projecting_apart(house):
         yield application(house, _verifier(spec))
 
 
@@ -80,7 +81,7 @@ class _Unaudited:
 async def _unaudited_house(spec: Spec) -> AsyncIterator[ASGIApp]:
     """The same with the one difference that an answer leaves without its looks."""
     settings = Settings.in_folder(Path(spec["folder"]), spec["dsn"])
-    async with open_house(settings) as house, projecting(house):
+    async with open_house(settings) as house, projecting_apart(house):
         door = Door(house, _verifier(spec))
 
         async def open_unaudited(scope: Scope, headers: Headers) -> OperationContext:

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from api.apart import projecting_apart
 from api.auth.tokens import DEMO_ISSUER, DemoIssuer, TokenVerifier
-from api.house import House, projecting
+from api.house import House
 from bench.ground import TENANT, Ground
 from domain.identity import OpenAccount
 from domain.kernel.context import Actor
@@ -41,7 +42,7 @@ class Town:
 @asynccontextmanager
 async def town(ground: Ground, people: int) -> AsyncIterator[Town]:
     """A house with so many patients, each with FACTS problems, and a projector at work."""
-    async with ground.house("town") as house, projecting(house):
+    async with ground.house("town") as house, projecting_apart(house):
         settled = await asyncio.gather(*(_patient(house, number) for number in range(people)))
         last = max(position for _, position in settled)
         names = [projection.name for projection in PROJECTIONS]

@@ -15,10 +15,11 @@ from adapters.embedded import EmbeddedPostgres, EmbeddedValkey, start_postgres, 
 from adapters.fhir.report import ImportReport, Progress
 from adapters.postgres.migrate import add_tenant, migrate
 from adapters.postgres.trail import Trail
+from api.apart import projecting_apart
 from api.app import application
 from api.auth.tokens import DEMO_ISSUER, DemoIssuer, TokenVerifier
 from api.cli.place import RUNNING
-from api.house import House, open_house, projecting
+from api.house import House, open_house
 from api.serving import listen, serving
 from api.settings import Settings
 from demo.people import ORGANIZATIONS, PEOPLE, Person
@@ -132,9 +133,9 @@ async def running(servers: Servers, port: int, tell: Tell) -> AsyncIterator[Demo
     listener = listen(port)
     issuer = DemoIssuer.load_or_create(folder / "issuer.pem")
     verifier = TokenVerifier({DEMO_ISSUER: issuer.issuer}, "anamnesis", profile="demo")
-    async with open_house(servers.settings) as house, projecting(house):
+    async with open_house(servers.settings) as house, projecting_apart(house) as projector:
         stored, reports = await _people(house, folder, tell)
-        app = application(house, verifier, development=True)
+        app = application(house, verifier, development=True, projector=projector)
         async with serving(app, listener) as url:
             with _noted(folder, servers):
                 yield Demo(

@@ -52,6 +52,15 @@ class Share:
     quarantined: set[tuple[str, str]]
     """The (projection, chart) pairs that are set aside; grows with what is poisoned."""
 
+    def wants(self, events: Sequence[Incoming]) -> bool:
+        """Whether any of these events is for this projection."""
+        return any(map(self.covers, events))
+
+    def covers(self, event: Incoming) -> bool:
+        """Whether an event is for this projection and beyond what it has."""
+        kept = self.projection
+        return event.position > self.after and (kept.everything or event.type in kept.types)
+
 
 class Batch:
     """A run of events on its way into the tables of a projection.
@@ -70,12 +79,8 @@ class Batch:
 
     async def take(self, events: Sequence[Incoming]) -> None:
         """Project the events; a failing one sets its chart aside. Raises KeyStoreUnavailable."""
-        after, everything = self._share.after, self._share.projection.everything
-        taken = [
-            (event, self._projected(event))
-            for event in events
-            if (everything or event.type in self._types) and event.position > after
-        ]
+        everything = self._share.projection.everything
+        taken = [(event, self._projected(event)) for event in filter(self._share.covers, events)]
         rows = RowSealer(self._share.tenant, self._keys)
         projected = (writes for _, writes in taken if isinstance(writes, list))
         await rows.open_for(chain.from_iterable(projected))

@@ -24,11 +24,13 @@ class Progress:
         self._seconds = seconds
         self._moved = asyncio.Event()
         self._reached: dict[tuple[str, str], int] = {}
+        self._listener: asyncpg.Connection | None = None
         self.waits = 0
 
     async def listen(self, connection: asyncpg.Connection) -> None:
         """Hear of progress on this connection, which stays with the caller."""
         await connection.add_listener(CHANNEL, self._heard)
+        self._listener = connection
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for line in str(payload).splitlines():
@@ -47,19 +49,18 @@ class Progress:
     ) -> None:
         """Return when these projections have reached the position. Raises PositionTimeout."""
         deadline = time.monotonic() + (self._seconds if seconds is None else seconds)
-        while True:
-            moved = self._moved
-            if self._behind(tenant, position, projections):
-                await self._look(tenant, projections)
-            if not self._behind(tenant, position, projections):
-                return
+        doubtful = not self._hears_of(tenant, projections)
+        while self._behind(tenant, position, projections):
             left = deadline - time.monotonic()
+            moved = self._moved
+            if doubtful or left <= 0:
+                await self._look(tenant, projections)
+                if not self._behind(tenant, position, projections):
+                    return
             if left <= 0:
                 raise PositionTimeout
             self.waits += 1
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, POLL_SECONDS)):
-                    await moved.wait()
+            doubtful = not await _within(min(left, POLL_SECONDS), moved)
 
     async def reach_head(self, tenant: str) -> None:
         """Wait until the permission read models have reached the head of the log."""
@@ -73,6 +74,11 @@ class Progress:
     async def reach_permissions(self, tenant: str, position: int) -> None:
         """Wait until the permission read models have reached a position."""
         await self.reach(tenant, position, self._permissions)
+
+    def _hears_of(self, tenant: str, projections: Sequence[str]) -> bool:
+        """Whether each of their steps is told to this process, so that nothing has to be asked."""
+        listening = self._listener is not None and not self._listener.is_closed()
+        return listening and all((tenant, name) in self._reached for name in projections)
 
     def _behind(self, tenant: str, position: int, projections: Sequence[str]) -> bool:
         return any(self._reached.get((tenant, name), 0) < position for name in projections)
@@ -88,3 +94,12 @@ class Progress:
             )
         for row in rows:
             self._note(tenant, row["projection"], row["position"])
+
+
+async def _within(seconds: float, moved: asyncio.Event) -> bool:
+    """Whether there was progress in this time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await moved.wait()
+            return True
+    return False

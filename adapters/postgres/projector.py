@@ -15,7 +15,7 @@ import structlog
 
 from adapters.keys.tree import KeyTree
 from adapters.postgres.batch import Poison, Share, project, set_aside
-from adapters.postgres.incoming import Span, head_of, prepare, read
+from adapters.postgres.incoming import Span, prepare, read
 from adapters.postgres.progress import CHANNEL
 from domain.kernel.readmodel import Projection
 
@@ -24,15 +24,19 @@ BATCH = 5_000
 LOG_CHANNEL = "anamnesis_log"
 IDLE_SECONDS = 1.0
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
-CLAIM = """SELECT c.projection, c.position FROM checkpoint c
+CLAIM = """SELECT c.projection, c.position,
+    (SELECT h.position FROM log_head h WHERE h.tenant = $1) AS head
+  FROM checkpoint c
   JOIN unnest($2::text[], $3::int[]) AS p (name, version)
     ON c.projection = p.name AND c.version = p.version
   WHERE c.tenant = $1 FOR UPDATE OF c SKIP LOCKED"""
 OPEN = """INSERT INTO checkpoint (projection, tenant, version)
   SELECT name, $1, version FROM unnest($2::text[], $3::int[]) AS p (name, version)
   ON CONFLICT DO NOTHING"""
-ADVANCE = """UPDATE checkpoint SET position = $3
-  WHERE tenant = $1 AND projection = ANY($2::text[]) AND position < $3"""
+ADVANCE = f"""WITH moved AS (UPDATE checkpoint c SET position = r.position
+    FROM unnest($2::text[], $3::bigint[]) AS r (name, position)
+    WHERE c.tenant = $1 AND c.projection = r.name AND c.position < r.position)
+  SELECT pg_notify('{CHANNEL}', $4)"""
 
 
 class Projector:
@@ -114,24 +118,24 @@ class Projector:
     async def _step(self, tenant: str, names: Sequence[str], limit: int) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             await prepare(connection, tenant)
-            claimed = await self._claim(connection, tenant, names)
-            if not claimed:
+            claimed, head = await self._claim(connection, tenant, names)
+            if not claimed or head <= min(claimed.values()):
                 return 0
-            start, head = min(claimed.values()), await head_of(connection, tenant)
-            if head <= start:
-                return 0
+            start = min(claimed.values())
             projections = [self._projections[name] for name in claimed]
             span = Span(start, head, limit)
             events, end = await read(connection, tenant, span, projections, self._keys)
-            quarantined = await known_quarantine(connection, tenant)
-            reached: dict[int, list[str]] = {}
+            quarantined = await known_quarantine(connection, tenant) if events else set()
+            reached: dict[str, int] = {}
             for projection in projections:
                 share = Share(tenant, projection, claimed[projection.name], {}, quarantined)
-                poisons, held = await project(connection, self._keys, share, events)
-                await set_aside(connection, tenant, poisons)
+                held: Poison | None = None
+                # Most events concern few projections: the others only move on.
+                if share.wants(events):
+                    poisons, held = await project(connection, self._keys, share, events)
+                    await set_aside(connection, tenant, poisons)
                 self._note(tenant, projection.name, held)
-                last = held.position - 1 if held else end
-                reached.setdefault(last, []).append(projection.name)
+                reached[projection.name] = held.position - 1 if held else end
             await _advance_to(connection, tenant, reached)
         return len(events)
 
@@ -147,24 +151,27 @@ class Projector:
 
     async def _claim(
         self, connection: asyncpg.Connection, tenant: str, names: Sequence[str]
-    ) -> dict[str, int]:
-        """The positions of the checkpoints that are free and of this release's version."""
+    ) -> tuple[dict[str, int], int]:
+        """The positions of the checkpoints that are free and of this release, and the log's head.
+
+        A head that moved meanwhile is told of by its own NOTIFY.
+        """
         versions = [self._projections[name].version for name in names]
         rows = await connection.fetch(CLAIM, tenant, names, versions)
         if len(rows) < len(names):
             await connection.execute(OPEN, tenant, names, versions)
             rows = await connection.fetch(CLAIM, tenant, names, versions)
-        return {row["projection"]: row["position"] for row in rows}
+        head = max((row["head"] or 0 for row in rows), default=0)
+        return {row["projection"]: row["position"] for row in rows}, head
 
 
-async def _advance_to(
-    connection: asyncpg.Connection, tenant: str, reached: dict[int, list[str]]
-) -> None:
-    """Move the checkpoints, and tell whoever waits; position to the projections that are there."""
-    for position, names in reached.items():
-        await connection.execute(ADVANCE, tenant, names, position)
-    lines = (f"{tenant} {position} {' '.join(names)}" for position, names in reached.items())
-    await connection.execute(f"SELECT pg_notify('{CHANNEL}', $1)", "\n".join(lines))
+async def _advance_to(connection: asyncpg.Connection, tenant: str, reached: dict[str, int]) -> None:
+    """Move the checkpoints, projection to position, and tell whoever waits."""
+    names_at: dict[int, list[str]] = {}
+    for name, position in reached.items():
+        names_at.setdefault(position, []).append(name)
+    lines = (f"{tenant} {position} {' '.join(names)}" for position, names in names_at.items())
+    await connection.execute(ADVANCE, tenant, [*reached], [*reached.values()], "\n".join(lines))
 
 
 async def _until(wake: asyncio.Event) -> None:

@@ -1,5 +1,6 @@
 """Panel reads under row-level security: one transaction per operation, local settings only."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import asyncpg
 from adapters.keys.tree import KeyTree
 from adapters.postgres.panels import FIRST_ROWS, LISTED, page_sql
 from adapters.postgres.rows import blind, open_rows, zoned
-from adapters.postgres.transaction import Transaction
+from adapters.postgres.transaction import MANY_ROWS, Transaction
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select, Table
 
 
@@ -33,11 +34,23 @@ class ReadTransaction:
         records = await self._rows.fetch(sql, arguments)
         shown = [record for record in records if record["shown"]]
         kept = shown[: select.first]
-        rows = await open_rows(self._tenant, select.panel.table, kept, self._keys)
+        rows = await self._opened(select.panel.table, kept)
         twins = [record for record in records if not record["shown"]]
         if twins:
             rows = await self._with_twins(select.panel.table, rows, kept, twins)
         return Page(tuple(rows), len(shown) > select.first)
+
+    async def _opened(self, table: Table, records: Sequence[asyncpg.Record]) -> list[Row]:
+        """The rows, opened a part at a time: others have a turn in between."""
+        if len(records) <= MANY_ROWS:
+            return await open_rows(self._tenant, table, records, self._keys)
+        rows: list[Row] = []
+        for part in range(0, len(records), MANY_ROWS):
+            await asyncio.sleep(0)
+            few = records[part : part + MANY_ROWS]
+            rows += await open_rows(self._tenant, table, few, self._keys)
+        await asyncio.sleep(0)
+        return rows
 
     async def _with_twins(
         self,
@@ -48,7 +61,7 @@ class ReadTransaction:
     ) -> list[Row]:
         """Each shown row with those of other sources about the same fact."""
         alike = {str(record["id"]): bytes(record["alike"]) for record in (*records, *twins)}
-        others = await open_rows(self._tenant, table, twins, self._keys)
+        others = await self._opened(table, twins)
         return [
             replace(
                 row,

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
+CLOSE_SECONDS = 5.0
+MANY_ROWS = 25
+"""What follows from so many rows takes a millisecond or more: others have a turn in between."""
 _PLACE = re.compile(r"\$(\d+)")
 
 
@@ -32,6 +35,7 @@ class Transaction:
         self._connection: asyncpg.pool.PoolConnectionProxy | None = None
         self._asked: list[_Asked] = []
         self._sending: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     async def fetch(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
         """The rows of a statement over one panel: its columns with `shown`, in that order."""
@@ -73,6 +77,8 @@ class Transaction:
         for asked, records in zip(batch, found, strict=True):
             if not asked.records.done():
                 asked.records.set_result(records)
+            if len(records) >= MANY_ROWS:
+                await asyncio.sleep(0)
 
     async def _open(self) -> asyncpg.pool.PoolConnectionProxy:
         if self._connection is None:
@@ -85,16 +91,30 @@ class Transaction:
         return self._connection
 
     async def close(self) -> None:
-        """End the transaction and give the connection back; a statement under way is cancelled."""
+        """End the transaction and give the connection back; a statement under way is cancelled.
+
+        Done to the end also where the caller is cancelled meanwhile.
+        """
+        if self._closing is None or self._closing.done():
+            if self._connection is None and self._sending is None:
+                return
+            self._closing = asyncio.create_task(self._close(), name="panel-reads-close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.wait({self._sending})
         connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await connection.execute("ROLLBACK")
-            finally:
-                await self._pool.release(connection)
+        except Exception:  # in whatever state it is, nobody may be given it
+            connection.terminate()
+        finally:
+            await self._pool.release(connection)
 
 
 def _fail(records: asyncio.Future[list[asyncpg.Record]], error: BaseException) -> None:

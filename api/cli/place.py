@@ -17,6 +17,7 @@ from adapters.keys import KeyRefused
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
+from api.apart import ProjectorNotStarted
 from api.house import ClockSkew, House, open_house, projecting
 from api.serving import PortTaken
 from api.settings import SettingMissing, Settings, SettingUnclear, SettingUnknown
@@ -29,7 +30,7 @@ ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
     ClockSkew, EmbeddedServerError, KeyRefused, LogUnavailable, PortTaken, PositionTimeout,
-    RebuildUnderWay, Refusal, SettingMissing, SettingUnclear, SettingUnknown,
+    ProjectorNotStarted, RebuildUnderWay, Refusal, SettingMissing, SettingUnclear, SettingUnknown,
 )  # fmt: skip
 
 

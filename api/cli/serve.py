@@ -8,10 +8,11 @@ import signal
 import click
 import uvloop
 
+from api.apart import projecting_apart
 from api.app import application
 from api.auth.tokens import TokenVerifier
 from api.cli.place import actionable
-from api.house import open_house, projecting
+from api.house import open_house
 from api.metrics import Metrics, metrics_application
 from api.serving import listen, serving
 from api.settings import Settings
@@ -40,11 +41,11 @@ async def _serve(settings: Settings, port: int, metrics_port: int | None) -> Non
     metrics = Metrics()
     async with contextlib.AsyncExitStack() as stack:
         house = await stack.enter_async_context(open_house(settings))
-        await stack.enter_async_context(projecting(house))
+        projector = await stack.enter_async_context(projecting_apart(house))
         if metrics_port is not None:
             page = serving(metrics_application(metrics, house), listen(metrics_port))
             click.echo(f"metrics at {await stack.enter_async_context(page)}/metrics")
-        app = application(house, verifier, metrics=metrics)
+        app = application(house, verifier, metrics=metrics, projector=projector)
         url = await stack.enter_async_context(serving(app, listen(port)))
         click.echo(f"serving {url}/graphql")
         await stop.wait()

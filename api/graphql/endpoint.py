@@ -9,6 +9,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
+import msgspec
 import structlog
 from graphql import ExecutionResult, GraphQLSchema, OperationType
 from starlette.types import Receive, Scope, Send
@@ -34,6 +35,18 @@ from api.graphql.request import (
 _log = structlog.get_logger("anamnesis.graphql")
 
 OpenContext = Callable[[Scope, Headers], Awaitable[OperationContext]]
+
+
+_LONGEST_PRICED = 32 * 1024
+
+
+class _Asked(msgspec.Struct):
+    """The members of a request that its price depends on."""
+
+    query: str | None = None
+    documentId: str | None = None  # the name on the wire
+    operationName: str | None = None
+    variables: dict[str, object] | None = None
 
 
 class GraphQLEndpoint:
@@ -65,6 +78,17 @@ class GraphQLEndpoint:
             development=development,
             trusted_only=trusted_only,
         )
+
+    def known_price(self, body: bytes) -> int | None:
+        """What the request in a body costs at most; None where its operation is not known yet."""
+        if len(body) > _LONGEST_PRICED:
+            return None
+        try:
+            asked = msgspec.json.decode(body, type=_Asked)
+            operation = self.registry.known(asked.query, asked.documentId, asked.operationName)
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            return None
+        return None if operation is None else operation.price.of(asked.variables or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -141,6 +141,17 @@ class OperationRegistry:
             raise self._refused[key].again()
         return self._admit(key, document)
 
+    def known(
+        self, document: str | None, document_id: str | None, operation_name: str | None
+    ) -> Operation | None:
+        """The operation, where that takes no more than a look."""
+        if document_id is not None:
+            named = self._trusted.get(document_id, {})
+            only = next(iter(named)) if operation_name is None and len(named) == 1 else None
+            return named.get(operation_name or only)
+        digest = hashlib.sha256((document or "").encode()).hexdigest()
+        return self._kept.get((digest, operation_name))
+
     def trusted(self, document_id: str, operation_name: str | None) -> Operation:
         """Return the operation of a preloaded document. Raises OperationRefused."""
         operations = self._trusted.get(document_id)

@@ -268,6 +268,42 @@ async def test_new_callers_share_the_places_of_new_ones() -> None:
     await asyncio.gather(*waiting)
 
 
+async def test_what_is_known_to_be_cheap_waits_for_no_place_of_dear_or_new_callers() -> None:
+    hands = Hands()
+    lane = hands.lane(LaneLimits(in_service=8, per_caller=2, new=1, dear=1, dear_bytes=100_000))
+    for key in ("dear-1", "dear-2"):
+        await hands.spend(lane, key, 200_000)
+    line = Line(lane)
+    waiting = line.join("dear-1", "new-1", "dear-2", "new-2")
+    await settled()
+    cheap = [await lane.enter(key, lane.limits.cheap_price) for key in ("new-3", "new-4", "dear-1")]
+    costly = asyncio.create_task(lane.enter("new-5", lane.limits.cheap_price + 1))
+    await settled()
+    assert line.entered == ["dear-1", "new-1"]
+    assert lane.waiting == 3
+    for turn in cheap:
+        lane.leave(turn)
+    await line.served_one_by_one()
+    lane.leave(await costly)
+    await line.served_one_by_one()
+    await asyncio.gather(*waiting)
+
+
+async def test_a_request_is_dear_by_the_rows_that_it_has_read() -> None:
+    hands = Hands()
+    lane = hands.lane(LaneLimits(in_service=4, per_caller=2, new=2, pause_s=600))
+    other = await lane.enter("other")
+    turn = await lane.enter("reader")
+    for rows, stands_back in ((5, False), (100, False), (100, True)):
+        await lane.pace(turn)
+        pausing = asyncio.create_task(lane.pace(turn, rows))
+        await settled()
+        assert pausing.done() != stands_back
+    lane.leave(other)
+    await pausing
+    lane.leave(turn)
+
+
 def test_bodies_that_wait_are_bounded_in_all_and_for_each() -> None:
     room = BodyRoom(10, 6)
     room.hold("a", 6)
