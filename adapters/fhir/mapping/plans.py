@@ -3,19 +3,19 @@
 from collections.abc import Iterable
 
 from adapters.fhir.mapping.values import (
+    amount,
     code,
     concept,
     concepts,
     moment,
     names,
-    number,
     period,
     quantity,
     some_concept,
     start,
 )
-from adapters.fhir.resources import CodeableConcept, Extent, Measure, Reference, record
-from domain.kernel.values import Concept, Moment, Period
+from adapters.fhir.resources import CodeableConcept, Extent, Reference, record
+from domain.kernel.values import Coding, Concept, Moment, Period
 from domain.records import (
     Activity,
     Agent,
@@ -45,14 +45,6 @@ def span(at: str | None, extent: Extent | None) -> Period | None:
     """The period, else the moment as its start."""
     known = moment(at)
     return Period(known) if known else period(extent)
-
-
-def amount(given: Measure | None) -> str | None:
-    """The quantity in words; None for none."""
-    if given is None:
-        return None
-    parts = (f"{given.comparator or ''}{number(given.value) or ''}", given.unit or given.code)
-    return " ".join(filter(None, parts)) or None
 
 
 def procedure(
@@ -254,8 +246,8 @@ def imaging_study(given: record.ImagingStudy, encounter: str | None) -> Filed:
         description=given.description,
         series=tuple(
             Series(
-                modality=one.modality and (one.modality.display or one.modality.code),
-                body_site=one.body_site and (one.body_site.display or one.body_site.code),
+                modality=_shown(one.modality),
+                body_site=_shown(one.body_site),
                 images=one.number_of_instances,
             )
             for one in given.series
@@ -263,6 +255,10 @@ def imaging_study(given: record.ImagingStudy, encounter: str | None) -> Filed:
         images=given.number_of_instances,
     )
     return Fact(encounter=encounter, imaging_study=fact), began
+
+
+def _shown(given: Coding | None) -> str | None:
+    return None if given is None else given.display or given.code
 
 
 def related_name(given: record.RelatedPerson) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import Raw
 
-from adapters.fhir.mapping.plans import Filed, amount, related_name
+from adapters.fhir.mapping.plans import Filed, related_name
 from adapters.fhir.mapping.values import (
+    amount,
     concept,
     concepts,
     moment,

@@ -212,6 +212,21 @@ class Range(Wire, frozen=True):
     text: str | None = None
 
 
+class Ratio(Wire, frozen=True):
+    """One amount to another."""
+
+    numerator: Measure | None = None
+    denominator: Measure | None = None
+
+
+class SampledData(Wire, frozen=True):
+    """A series of measured values."""
+
+    origin: Measure | None = None
+    period: Raw = ABSENT
+    data: str | None = None
+
+
 class Valued(Wire, frozen=True):
     """Code and value[x] of an observation or a component, and why there is no value."""
 
@@ -302,13 +317,6 @@ class Timing(Wire, frozen=True):
 
     repeat: Repeat | None = None
     code: CodeableConcept | None = None
-
-
-class Ratio(Wire, frozen=True):
-    """One amount to another."""
-
-    numerator: Measure | None = None
-    denominator: Measure | None = None
 
 
 class DoseAndRate(Wire, frozen=True):
