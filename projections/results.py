@@ -63,8 +63,11 @@ def project(recorded: Recorded) -> Iterator[Write]:
         case ResultReceived() | ResultRelabelled():
             if recorded.version > 1:
                 yield from _gone(recorded)
-            for sensitive, part in parts(event.report).items():
-                yield _row(recorded, event, sensitive, part)
+            found = parts(event.report)
+            for sensitive, part in found.items():
+                alone = len(found) == 1
+                ident = event.result if alone else part_id(event.result, sensitive)
+                yield _row(recorded, event, sensitive, part, ident)
             for place, analyte in enumerate(event.report.observations):
                 if analyte.quantity is not None or analyte.coded is not None:
                     yield _analyte(recorded, event, place, analyte)
@@ -93,13 +96,28 @@ def parts(report: Report) -> dict[str, Report]:
     }
 
 
+def part_id(result: str, part: str) -> str:
+    """The id of a row that holds a part of a result: a sensitive category, or one value."""
+    return str(uuid5(NAMESPACE_OID, f"{result}/{part}")) if part else result
+
+
+def row_ids(result: str, report: Report) -> set[str]:
+    """The id of every row that a report may have."""
+    found = {result, *(part_id(result, sensitive) for sensitive in parts(report))}
+    return found | {part_id(result, str(place)) for place in range(len(report.observations))}
+
+
 def _most(found: dict[str, list[Analyte]], whole: str) -> str:
     """Where the conclusion goes, which may speak of every observation."""
     return max([*found, whole])
 
 
 def _row(
-    recorded: Recorded, event: ResultReceived | ResultRelabelled, sensitive: str, part: Report
+    recorded: Recorded,
+    event: ResultReceived | ResultRelabelled,
+    sensitive: str,
+    part: Report,
+    ident: str,
 ) -> Write:
     every = (part.labels, *(one.labels for one in part.observations))
     labels = tuple(dict.fromkeys(label for some in every for label in some))
@@ -119,7 +137,7 @@ def _row(
     return document(
         RESULT,
         recorded,
-        str(uuid5(NAMESPACE_OID, f"{event.result}/{sensitive}")) if sensitive else event.result,
+        ident,
         row,
         at=at,
         state=part.status,
@@ -151,7 +169,7 @@ def _analyte(
     return document(
         ANALYTE,
         recorded,
-        str(uuid5(NAMESPACE_OID, f"{event.result}/{place}")),
+        part_id(event.result, str(place)),
         row,
         at=at,
         state=WRONG if WRONG in (analyte.status, report.status) else analyte.status,
