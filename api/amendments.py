@@ -1,6 +1,7 @@
 """Correct, relabel or withdraw an item of any panel: which command that is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from adapters.fhir.correcting import corrected
@@ -8,18 +9,25 @@ from adapters.fhir.intake import Intake
 from adapters.fhir.references import source_key
 from api.histories import Item
 from domain import care, prescriptions, records, results
-from domain.care import CorrectEncounter, RelabelEncounter, ReportEncounter, WithdrawEncounter
+from domain.care import (
+    CorrectEncounter,
+    RelabelEncounter,
+    ReportEncounter,
+    Visit,
+    WithdrawEncounter,
+)
 from domain.kernel.command import Command
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
 from domain.prescriptions import (
     CorrectPrescription,
+    MedicationOrder,
     RelabelPrescription,
     ReportPrescription,
     WithdrawPrescription,
 )
-from domain.records import CorrectRecord, FileRecord, RelabelRecord, WithdrawRecord
-from domain.results import CorrectResult, ReceiveResult, RelabelResult, WithdrawResult
+from domain.records import CorrectRecord, Fact, FileRecord, RelabelRecord, WithdrawRecord
+from domain.results import CorrectResult, ReceiveResult, RelabelResult, Report, WithdrawResult
 from schema.kernel.context import Amendment
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -62,17 +70,31 @@ async def command_of(item: Item | None, wish: Amendment, intake: Intake) -> Comm
         return _RELABEL[item.capability](codes=wish.codes, **named)
     if wish.resource is None:
         return _WITHDRAW[item.capability](refile=wish.refile_to, **named)
-    return _correction(await corrected(wish.resource, source, item.chart, intake), named)
+    filing = await corrected(wish.resource, source, item.chart, intake)
+    return _correction(filing, item.content, named)
 
 
-def _correction(filing: Command[Any], named: dict[str, Any]) -> Command[Any]:
-    match filing:
-        case FileRecord():
-            return CorrectRecord(fact=filing.fact, **named)
-        case ReceiveResult():
-            return CorrectResult(report=filing.report, **named)
-        case ReportPrescription():
-            return CorrectPrescription(order=filing.order, **named)
-        case ReportEncounter():
-            return CorrectEncounter(visit=filing.visit, **named)
+def _correction(filing: Command[Any], before: object, named: dict[str, Any]) -> Command[Any]:
+    """The filing as a correction; what the resource alone cannot be bound to stays as it was."""
+    match filing, before:
+        case FileRecord(fact=fact), Fact():
+            visit = fact.encounter or before.encounter
+            return CorrectRecord(fact=replace(fact, encounter=visit), **named)
+        case ReceiveResult(report=report), Report():
+            visit = report.encounter or before.encounter
+            return CorrectResult(report=replace(report, encounter=visit), **named)
+        case ReportPrescription(order=order), MedicationOrder():
+            order = replace(
+                order,
+                encounter=order.encounter or before.encounter,
+                requester=order.requester or before.requester,
+            )
+            return CorrectPrescription(order=order, **named)
+        case ReportEncounter(visit=seen), Visit():
+            seen = replace(
+                seen,
+                practitioners=seen.practitioners or before.practitioners,
+                organization=seen.organization or before.organization,
+            )
+            return CorrectEncounter(visit=seen, **named)
     raise NotFound()

@@ -51,6 +51,12 @@ class Item:
         return stated[-1] if stated else None
 
     @property
+    def content(self) -> object:
+        """What was stated last."""
+        stated = [one.event.content for one in self.events if isinstance(one.event, Statement)]
+        return stated[-1] if stated else None
+
+    @property
     def withdrawn(self) -> bool:
         """Whether it should never have been in this chart."""
         return isinstance(self.events[-1].event, Withdrawal)

@@ -15,6 +15,7 @@ from adapters.fhir.intake import Intake
 from adapters.fhir.reading import UNDECODABLE, Entry, Received
 from adapters.fhir.references import References, source_key
 from adapters.fhir.report import Tally
+from adapters.fhir.resources import Reference
 from domain.kernel.command import Command, Reserved
 from domain.kernel.perform import Receipt
 from domain.kernel.values import Source
@@ -63,6 +64,19 @@ class _Capturing:
         return self._chart
 
 
+class _OfOneChart(References):
+    """References of a resource that stands alone: its patient is the chart's, by any name."""
+
+    chart = ""
+
+    async def stream(
+        self, reference: Reference | None, expected: str, chart: str | None = None
+    ) -> str | None:
+        """As ever; an unknown patient is the one whose entry is corrected."""
+        found = await super().stream(reference, expected, chart)
+        return self.chart if found is None and reference and expected == "Patient" else found
+
+
 async def corrected(text: str, source: Source, chart: str, intake: Intake) -> Command[Any]:
     """What would file this resource, or this bundle with it, under the id of `source`.
 
@@ -70,9 +84,10 @@ async def corrected(text: str, source: Source, chart: str, intake: Intake) -> Co
     """
     received = Received("correction", _entries(text, source))
     capture, tally = _Capturing(intake, chart), Tally()
-    references = References(
+    references = _OfOneChart(
         received.entries, source.system, capture, known={}, unbound=tally.unbound
     )
+    references.chart = chart
     desk = Desk(
         received=received, source=source.system, intake=capture, tally=tally, references=references
     )
