@@ -14,7 +14,7 @@ from domain.kernel.context import Subject
 from domain.kernel.event import Event
 from domain.kernel.items import Item
 from domain.kernel.labels import Label
-from domain.kernel.rule import may, oneself, operator, proxy, system
+from domain.kernel.rule import may, oneself, operator, system
 from domain.kernel.values import Concept, Moment, Period, Source
 
 
@@ -88,7 +88,7 @@ class ClaimReported(Event, name="coverage.claim-reported", version=1):
         return self.claim
 
 
-view = may("coverage.view", oneself, proxy("billing"))
+view = may("coverage.view", oneself)
 report = may("coverage.report", operator, system)
 
 

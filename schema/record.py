@@ -31,6 +31,11 @@ MaybeChartId = Annotated[
     strawberry.argument(description="The chart's id; your own chart unless given."),
 ]
 
+MaybeCode = Annotated[
+    str | None,
+    strawberry.argument(description="Only this `system|code`, such as http://loinc.org|29463-7."),
+]
+
 
 @strawberry.type(directives=ruled(opening), description="One patient's record.")
 class Record(Panels):
@@ -88,11 +93,17 @@ class Record(Panels):
 
     @field(records.view, "Measurements and statements outside reports, newest first.")
     async def observations(
-        self, info: Info, first: First = 20, after: After = None
+        self, info: Info, code: MaybeCode = None, first: First = 20, after: After = None
     ) -> Connection[Observation] | None:
         """One ruled read."""
         return await panel_page(
-            info, record_panels.observations, self.where, first, after, Observation.of
+            info,
+            record_panels.observations,
+            self.where,
+            first,
+            after,
+            Observation.of,
+            matching=() if code is None else (("code", code),),
         )
 
     @field(care.view, "Visits, newest first.")

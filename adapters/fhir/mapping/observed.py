@@ -81,7 +81,7 @@ def _other_words(given: Valued) -> str | None:
     try:
         return next(
             (
-                words(bytes(token))
+                words(bytes(token)) or None
                 for token, words in (
                     (given.value_range, _range),
                     (given.value_ratio, _ratio),
@@ -104,7 +104,10 @@ def _text(token: bytes) -> str:
 
 def _range(token: bytes) -> str:
     given = decode(token, Range)
-    return " to ".join(filter(None, (amount(given.low), amount(given.high))))
+    low, high = amount(given.low), amount(given.high)
+    if low and high:
+        return f"{low} to {high}"
+    return f"{low} or more" if low else f"up to {high}" if high else ""
 
 
 def _ratio(token: bytes) -> str:
