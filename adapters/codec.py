@@ -41,6 +41,7 @@ class UnreadableEvent(Exception):
 
 _DAMAGED = (msgspec.MsgspecError, UnicodeDecodeError)
 _encoder = msgspec.json.Encoder(order="sorted")
+_documents = msgspec.json.Encoder()
 _headers = msgspec.json.Decoder(Header)
 _contexts = msgspec.json.Decoder(Context)
 
@@ -116,6 +117,11 @@ def decode_body(type_name: str, type_version: int, body: bytes | None) -> Event 
 def encode_value(value: object) -> bytes:
     """JSON of any dataclass or struct, members sorted: the input of fingerprints."""
     return _encoder.encode(value)
+
+
+def encode_document(value: object) -> bytes:
+    """JSON of a row document, members as declared: sorting them took more than half of the time."""
+    return _documents.encode(value)
 
 
 def decode_value(kind: type[T], stored: bytes) -> T:

@@ -6,16 +6,14 @@ may the answer leave. Positions and ids go out as opaque tokens of the tenant.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from adapters.postgres.documents import document
-from api.amendments import CORRECTING, command_of
+from api.entries import Entries
 from api.graphql import AuditUnavailable, PositionInvalid
-from api.histories import Histories
 from api.house import House
-from api.inbound.fhir import HouseIntake
 from api.looks import Looks
 from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
@@ -27,28 +25,38 @@ from domain.kernel.context import Actor, Authority
 from domain.kernel.event import Recorded
 from domain.kernel.log import Appended, Conflict, Known
 from domain.kernel.perform import Receipt, Request
-from domain.kernel.readmodel import Page, Panel, Row, Select
+from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
+from domain.registry import Proposal
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
-from schema.kernel.context import Amendment, Reach, TrailQuery, Version
+from schema.kernel.context import TrailQuery
 
+Pace = Callable[[], Awaitable[None]]
 _ALL = tuple(projection.name for projection in PROJECTIONS)
+
+
+async def unhurried() -> None:
+    """The pace where nobody else is served."""
 
 
 class Operation:
     """The context of one GraphQL operation; implements SchemaContext and OperationContext."""
 
-    def __init__(self, house: House, actor: Actor, ids: OpaqueIds, correlation: str) -> None:
+    def __init__(
+        self, house: House, actor: Actor, ids: OpaqueIds, correlation: str, pace: Pace = unhurried
+    ) -> None:
         self._house = house
+        self._pace = pace
         self._actor = actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
-        self._histories = Histories(house, actor.tenant, self._permits, self._looks)
+        self.entries = Entries(house, actor, self._permits, self._looks, self.do)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
         self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0
+        self.changes = False
         self.ids = ids
         self.correlation = correlation
         self.tenant = actor.tenant
@@ -73,15 +81,15 @@ class Operation:
         row = await document(house.api, house.keys, self.tenant, ACCOUNT, self.account)
         return row.display_name if isinstance(row, AccountRow) else ""
 
-    async def may_open(self, rule: Rule, chart: str) -> bool:
-        """Whether the rule permits; a refusal is put on record."""
+    async def opened(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts to read as one with this one; none where it is closed, which is on record."""
         with contextlib.suppress(NotFound):
-            await self._permits.of_chart(rule, chart)
-            return True
-        return False
+            return await self._permits.together(rule, chart)
+        return ()
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
-        """A page of a panel, now or as of a position."""
+        """A page of a panel, now or as of a position; cheaper operations may go first."""
+        await self._pace()
         return await (
             self._panels.page(select) if as_of is None else self._officer.page(select, as_of)
         )
@@ -90,34 +98,31 @@ class Operation:
         """The newest row of each chart whose panel is open and not set aside."""
         return await self._panels.first_rows(panel, charts)
 
+    async def listed(
+        self, panel: Panel, charts: Sequence[str], listing: Listing
+    ) -> tuple[tuple[ListedChart, ...], bool]:
+        """A page of the charts whose panel is open and not set aside, the newest row first."""
+        return await self._panels.listed(panel, charts, listing)
+
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching and whether more follow."""
+        return await self._panels.proposals(first, before)
+
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""
         return await self._officer.trail(query)
-
-    async def history(self, record: str) -> tuple[Version, ...]:
-        """Every version of an item, newest first."""
-        return await self._histories.versions(record)
-
-    async def reached(self, record: str) -> Reach:
-        """Who saw an item."""
-        return await self._histories.reach(record)
-
-    async def amend(self, amendment: Amendment, key: str) -> tuple[Receipt, Reach]:
-        """Correct, relabel or withdraw an item; and who had seen it."""
-        item = await self._histories.item(amendment.record)
-        rule = CORRECTING.get(item.capability) if item else None
-        if item is not None and rule is not None:
-            await self._permits.of_organization(rule, item.chart)
-        wish = await command_of(item, amendment, HouseIntake(self._house, self._actor))
-        receipt = await self.do(wish, key)
-        return receipt, await self._histories.reached(item) if item else Reach((), ())
 
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then."""
         return await self._officer.position_at(chart, at)
 
+    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
+        """The other charts that were one patient's with this one at a position."""
+        return await self._officer.others_at(chart, position)
+
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""
+        self.changes = True
         request = Request(command=command, actor=self._actor, key=key, correlation=self.correlation)
         with retryable():
             receipt = await self._house.do(request)
@@ -142,12 +147,19 @@ class Operation:
         """Commit the looks; nothing leaves without them."""
         appends = self._looks.appends(self.now())
         with retryable():
-            answers = await asyncio.gather(*map(self._house.log.append, appends))
+            # The reads are over: their transaction ends while the looks are committed.
+            _, answers = await asyncio.gather(
+                self._panels.close(), asyncio.gather(*map(self._house.log.append, appends))
+            )
         if not all(map(_durable, answers)):
             raise AuditUnavailable()
         if self._position == 0:
             return {}
         return {"position": self.ids.position_token(self._position)}
+
+    def tag(self, encoded: bytes) -> str:
+        """The keyed hash of an answer to this account."""
+        return self.ids.tag(self.account, encoded)
 
     async def close(self) -> None:
         """End the read transaction."""

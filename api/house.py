@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import asyncpg
 
 from adapters.keys import KeyTree, RootKey, SqliteKeyStore
 from adapters.objects import ObjectStore
 from adapters.postgres.authority import AuthorityReader
+from adapters.postgres.filling import Workers
 from adapters.postgres.log import PostgresLog
 from adapters.postgres.progress import Progress
 from adapters.postgres.projector import Projector
@@ -25,7 +27,7 @@ from projections.catalogue import PERMISSIONS, PROJECTIONS
 MAX_SKEW_SECONDS = 2.0
 POOL_SIZE = 12
 ROUND_SECONDS = 10.0
-ROOT = "root.key"
+ROOT, STORE = "root.key", "keys.sqlite3"
 
 
 class ClockSkew(Exception):
@@ -34,12 +36,18 @@ class ClockSkew(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """What one process works with; opened and closed by `open_house`."""
+    """What one process works with; opened and closed by `open_house`.
+
+    An operation holds a connection of `reads` until its answer is ready and asks for permissions
+    meanwhile. Those come from `api`, whose users hold nothing else while they wait for it, so that
+    operations never wait for each other in a circle.
+    """
 
     settings: Settings
     keys: KeyTree
     objects: ObjectStore
     api: asyncpg.Pool
+    reads: asyncpg.Pool
     auditor: asyncpg.Pool
     writer: Writer
     log: PostgresLog
@@ -55,6 +63,11 @@ class House:
         rows = await self.api.fetch("SELECT log_tenants() AS tenant")
         return [row["tenant"] for row in rows]
 
+    @property
+    def workers(self) -> Workers:
+        """Processes of their own that share a rebuild."""
+        return Workers(self.settings.role_dsn("projector"), partial(open_keys, self.settings))
+
 
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
@@ -62,11 +75,12 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     root = _root(settings)
     async with contextlib.AsyncExitStack() as stack:
-        store = SqliteKeyStore(settings.keys / "keys.sqlite3")
+        store = SqliteKeyStore(settings.keys / STORE)
         stack.push_async_callback(store.close)
         keys = KeyTree(root, store)
-        api = await stack.enter_async_context(_pool(settings.role_dsn("api"), POOL_SIZE))
-        auditor = await stack.enter_async_context(_pool(settings.role_dsn("auditor"), 4))
+        api = await stack.enter_async_context(_reading_pool(settings.role_dsn("api"), POOL_SIZE))
+        reads = await stack.enter_async_context(_reading_pool(settings.role_dsn("api"), POOL_SIZE))
+        auditor = await stack.enter_async_context(_reading_pool(settings.role_dsn("auditor"), 4))
         await _check_clock(api)
         progress = Progress(api, PERMISSIONS)
         listener = await asyncpg.connect(settings.role_dsn("api"))
@@ -80,6 +94,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             keys=keys,
             objects=ObjectStore.local(settings.objects),
             api=api,
+            reads=reads,
             auditor=auditor,
             writer=writer,
             log=PostgresLog(api, writer, keys, authorities, progress),
@@ -97,7 +112,7 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
     dsn = house.settings.role_dsn("projector")
     async with _pool(dsn, 4) as pool:
         known = await house.tenants()
-        await bring_up_to_date(pool, house.keys, known, PROJECTIONS, _silent)
+        await bring_up_to_date(pool, house.keys, known, PROJECTIONS, _silent, house.workers)
         projector = Projector(pool, house.keys, PROJECTIONS)
         tailing = projector.run(known, lambda: asyncpg.connect(dsn))
         task = asyncio.create_task(tailing, name="projector")
@@ -123,6 +138,11 @@ def _silent(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 
+def open_keys(settings: Settings) -> KeyTree:
+    """The key tree of a process that lives no longer than one rebuild."""
+    return KeyTree(_root(settings), SqliteKeyStore(settings.keys / STORE))
+
+
 def _root(settings: Settings) -> RootKey:
     """The root key; only the demo makes its own.
 
@@ -140,7 +160,17 @@ def create_root(settings: Settings) -> None:
 
 
 def _pool(dsn: str, size: int) -> asyncpg.Pool:
+    """Connections of this pool are reset by PostgreSQL, which also ends advisory locks."""
     return asyncpg.create_pool(dsn, min_size=1, max_size=size)
+
+
+def _reading_pool(dsn: str, size: int) -> asyncpg.Pool:
+    """Connections whose settings all end with their transaction: none needs a reset query."""
+    return asyncpg.create_pool(dsn, min_size=1, max_size=size, reset=_as_it_is)
+
+
+async def _as_it_is(_connection: asyncpg.Connection) -> None:
+    """asyncpg rolls back a transaction that was left open, and takes listeners off, by itself."""
 
 
 async def _check_clock(pool: asyncpg.Pool) -> None:

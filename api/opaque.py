@@ -11,7 +11,7 @@ import hmac
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from domain.kernel.refusal import NotFound
@@ -28,12 +28,17 @@ class OpaqueIds:
     def __init__(self, tenant: str, secret: bytes) -> None:
         self._tenant = tenant
         self._secret = secret
-        self._ciphers: dict[str, Cipher[modes.ECB]] = {}
+        self._encryptors: dict[str, CipherContext] = {}
+        self._decryptors: dict[str, CipherContext] = {}
         self._siv = AESSIV(hmac.digest(secret, b"cursor", "sha256"))
+        self._tag_key = hmac.digest(secret, f"tag\0{tenant}".encode(), "sha256")
 
     def hide(self, kind: str, ident: str) -> str:
         """22 characters of base64url behind the kind's name: `chart_...`."""
-        block = self._cipher(kind).encryptor().update(UUID(ident).bytes)
+        encryptor = self._encryptors.get(kind)
+        if encryptor is None:
+            encryptor = self._encryptors[kind] = self._cipher(kind).encryptor()
+        block = encryptor.update(bytes.fromhex(ident.replace("-", "")))
         return f"{kind}_{base64.urlsafe_b64encode(block)[:22].decode()}"
 
     def reveal(self, kind: str, opaque: str) -> str:
@@ -45,7 +50,10 @@ class OpaqueIds:
             raise NotFound from None
         if prefix != kind or len(block) != 16:
             raise NotFound
-        return str(UUID(bytes=self._cipher(kind).decryptor().update(block)))
+        decryptor = self._decryptors.get(kind)
+        if decryptor is None:
+            decryptor = self._decryptors[kind] = self._cipher(kind).decryptor()
+        return str(UUID(bytes=decryptor.update(block)))
 
     def seal(self, kind: str, text: str) -> str:
         """A token for the text."""
@@ -83,9 +91,13 @@ class OpaqueIds:
         except ValueError:
             raise TokenInvalid from None
 
+    def tag(self, account: str, content: bytes) -> str:
+        """22 characters of base64url: a keyed hash of what an account is shown."""
+        digest = hmac.digest(self._tag_key, account.encode() + b"\0" + content, "sha256")
+        return base64.urlsafe_b64encode(digest[:16])[:22].decode()
+
     def _cipher(self, kind: str) -> Cipher[modes.ECB]:
-        if kind not in self._ciphers:
-            key = hmac.digest(self._secret, f"id\0{self._tenant}\0{kind}".encode(), "sha256")[:16]
-            # A single block of random bits under a key of its own: ECB is the permutation itself.
-            self._ciphers[kind] = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305
-        return self._ciphers[kind]
+        """One context serves every id of a kind: in ECB no block depends on an earlier one."""
+        key = hmac.digest(self._secret, f"id\0{self._tenant}\0{kind}".encode(), "sha256")[:16]
+        # A single block of random bits under a key of its own: ECB is the permutation itself.
+        return Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305

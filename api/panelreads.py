@@ -4,29 +4,36 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.keys.refused import KeyRefused
-from adapters.postgres.quarantine import set_aside
+from adapters.postgres.desk import proposals
 from adapters.postgres.reads import ReadTransaction
 from api.house import House
 from api.looks import Looks
 from api.permits import Permits
+from domain import registry
 from domain.kernel.context import Actor
-from domain.kernel.readmodel import Page, Panel, Row, Select
+from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import Unavailable
 from domain.kernel.rule import Permit
+from domain.registry import Proposal
+from projections.registry import MATCH
 
 
 class PanelReads:
-    """The panel reads of one operation, in one transaction."""
+    """The panel reads of one operation, in one transaction.
+
+    Methods raise NotFound where the rule refuses one chart, and Unavailable for rows that are set
+    aside or do not open.
+    """
 
     def __init__(self, house: House, actor: Actor, permits: Permits, looks: Looks) -> None:
-        self._house = house
+        self._keys = house.keys
         self._tenant = actor.tenant
         self._permits = permits
         self._looks = looks
-        self._reads = ReadTransaction(house.api, house.keys, actor.tenant, actor.id)
+        self._reads = ReadTransaction(house.reads, house.keys, actor.tenant, actor.id)
 
     async def page(self, select: Select) -> Page:
-        """A page of a panel. Raises NotFound where the rule refuses, Unavailable."""
+        """A page of a panel, of one chart or of several charts of one patient."""
         permits = await self._permits_of(select)
         covered = replace(select, others=tuple(c for c in permits if c != select.chart))
         sensitive = all(permit.sensitive for permit in permits.values())
@@ -50,25 +57,60 @@ class PanelReads:
         permit, aside = await self._permits.of_chart(rule, select.chart)
         permits = {select.chart: permit}
         if select.others:
-            permits |= await self._permits.of_charts(rule, select.others)
-            hidden = await set_aside(self._house.api, self._tenant, projection, [*select.others])
-            aside |= {projection} if hidden & permits.keys() else set()
-        if projection in aside:
+            others, hidden = await self._permits.of_charts(rule, select.others)
+            permits |= others
+            aside |= hidden
+        if any((chart, projection) in aside for chart in permits):
             raise Unavailable()
         return permits
 
+    async def _open_to(self, panel: Panel, charts: Sequence[str]) -> dict[str, Permit]:
+        """The permits of those charts whose panel is open and not set aside."""
+        permits, aside = await self._permits.of_charts(panel.rule, charts)
+        return {c: permit for c, permit in permits.items() if (c, panel.projection) not in aside}
+
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart whose panel is open and not set aside."""
-        permits = await self._permits.of_charts(panel.rule, charts)
-        hidden = await set_aside(self._house.api, self._tenant, panel.projection, list(permits))
+        permits = await self._open_to(panel, charts)
         try:
-            rows = await self._reads.first_rows(panel.table, [*permits.keys() - hidden])
+            rows = await self._reads.first_rows(panel.table, [*permits])
         except KeyRefused as error:
             raise Unavailable() from error
         for chart, row in rows.items():
             basis = permits[chart].basis
-            self._looks.saw(chart, basis, panel.rule.name, panel.name, [row.id])
+            self._looks.listed(chart, basis, panel.rule.name, panel.name, [row.id])
         return rows
+
+    async def listed(
+        self, panel: Panel, charts: Sequence[str], listing: Listing
+    ) -> tuple[tuple[ListedChart, ...], bool]:
+        """A page of the charts whose panel is open and not set aside, the newest row first."""
+        permits = await self._open_to(panel, charts)
+        sensitive = all(permit.sensitive for permit in permits.values())
+        try:
+            entries, more = await self._reads.listed(
+                panel, [*permits], listing, sensitive=sensitive
+            )
+        except KeyRefused as error:
+            raise Unavailable() from error
+        for entry in entries:
+            seen = [] if entry.row is None else [entry.row.id]
+            basis = permits[entry.chart].basis
+            self._looks.listed(entry.chart, basis, panel.rule.name, panel.name, seen)
+        return entries, more
+
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching, newest first, and whether more follow. Raises NotFound."""
+        rule = registry.review
+        permit = await self._permits.of_organization(rule, None)
+        try:
+            page = (first + 1, before)
+            found = await proposals(self._reads, self._keys, self._tenant, MATCH, page)
+        except KeyRefused as error:
+            raise Unavailable() from error
+        ids = [proposal.id for proposal in found[:first]]
+        self._looks.saw(None, permit.basis, rule.name, "registry.matches", ids)
+        return tuple(found[:first]), len(found) > first
 
     async def close(self) -> None:
         """End the transaction."""

@@ -9,6 +9,9 @@ from domain.kernel.context import Actor, Authority, Subject
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Asking, Permit, Rule
 
+SetAside = frozenset[tuple[str, str]]
+"""Charts with the projection whose rows of them are not to be shown."""
+
 
 class Permits:
     """The permits of one actor.
@@ -20,7 +23,7 @@ class Permits:
         self._house = house
         self._actor = actor
         self._looks = looks
-        self._known: dict[str | None, tuple[Authority, frozenset[str]]] = {}
+        self._known: dict[str | None, tuple[Authority, SetAside]] = {}
 
     async def own(self, rule: Rule) -> Authority:
         """The actor's own permissions."""
@@ -28,19 +31,34 @@ class Permits:
         self._ask(rule, Subject(person=authority.person), authority)
         return authority
 
-    async def of_chart(self, rule: Rule, chart: str) -> tuple[Permit, frozenset[str]]:
-        """The permit about a chart, and the projections that are set aside for it."""
+    async def of_chart(self, rule: Rule, chart: str) -> tuple[Permit, SetAside]:
+        """The permit about a chart, and what is set aside for it."""
         authority, set_aside = await self._authority(chart)
         return self._ask(rule, Subject(chart=chart), authority), set_aside
 
-    async def of_charts(self, rule: Rule, charts: Sequence[str]) -> dict[str, Permit]:
+    async def together(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts that are read as one with this one and are open, the survivor first.
+
+        Raises NotFound where none of them is open.
+        """
+        authority, _ = await self._about(chart)
+        if len(authority.kin) > 1:
+            permits, _ = await self.of_charts(rule, authority.kin)
+            if permits:
+                return tuple(permits)
+        self._ask(rule, Subject(chart=chart), authority)
+        return (chart,)
+
+    async def of_charts(
+        self, rule: Rule, charts: Sequence[str]
+    ) -> tuple[dict[str, Permit], SetAside]:
         """The permits about several charts; those that the rule refuses are left out, unnoted.
 
-        For lists, where nobody asked for any one of the charts.
+        For lists, where nobody asked for any one of the charts. Also what is set aside for them.
         """
-        authority, _ = await self._authority(None)
+        authority, aside = await self._authority(None)
         asked = {chart: self._permit(rule, Subject(chart=chart), authority) for chart in charts}
-        return {chart: permit for chart, permit in asked.items() if permit is not None}
+        return {chart: permit for chart, permit in asked.items() if permit is not None}, aside
 
     async def of_organization(self, rule: Rule, chart: str | None) -> Permit:
         """The permit of somebody who acts for the organisation, whatever the chart."""
@@ -59,7 +77,11 @@ class Permits:
         asking = Asking(actor=self._actor, subject=subject, authority=authority, now=now)
         return rule.permit(asking)
 
-    async def _authority(self, chart: str | None) -> tuple[Authority, frozenset[str]]:
+    async def _authority(self, chart: str | None) -> tuple[Authority, SetAside]:
+        """What is known of all charts answers for each of them, but for its kin."""
+        return self._known.get(None) or await self._about(chart)
+
+    async def _about(self, chart: str | None) -> tuple[Authority, SetAside]:
         if chart not in self._known:
             with retryable():
                 self._known[chart] = await self._house.authorities.read_with_quarantine(

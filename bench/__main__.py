@@ -5,12 +5,32 @@ import sys
 
 import uvloop
 
-from bench import append, verify
+from bench import (
+    append,
+    cost,
+    dashboard,
+    importing,
+    overload,
+    reads,
+    rebuild,
+    verify,
+    worklist,
+)
 from bench.ground import ground
 from bench.measure import Pace
 
 # append comes last, and in it the line with the figure that was promised first.
-BENCHES = {"verify": verify.lines, "append": append.lines}
+BENCHES = {
+    "overload": overload.lines,
+    "importing": importing.lines,
+    "reads": reads.lines,
+    "worklist": worklist.lines,
+    "dashboard": dashboard.lines,
+    "cost": cost.lines,
+    "verify": verify.lines,
+    "rebuild": rebuild.lines,
+    "append": append.lines,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -70,6 +70,13 @@ PEOPLE: Final = (
         staff_role="compliance",
     ),
     Person(key="ellen", name="Ellen Park", role="proxy of her husband Henry", tenant="riverside"),
+    Person(
+        key="nora",
+        name="Nora Whitfield",
+        role="health information management",
+        tenant="riverside",
+        staff_role="health-information",
+    ),
     _patient("noor", "Noor Rahman", "lakeside"),
     Person(key="aoife", name="Aoife Byrne", role="proxy of her son Liam", tenant="lakeside"),
     Person(

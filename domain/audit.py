@@ -32,6 +32,34 @@ class RecordsViewed(Event, name="audit.records-viewed", version=1, key_class="au
     at_position: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The part of one chart in a list: its records in the answer, and why they were open."""
+
+    chart: str
+    records: tuple[str, ...]
+    basis: str
+    reference: str | None = None
+
+
+class ListViewed(Event, name="audit.list-viewed", version=1, key_class="audit"):
+    """Somebody saw a list of several charts; one manifest, written before the answer left.
+
+    `panels` are the named reads, `count` is the number of records over all entries. It is sealed
+    under the audit key of the organisation, for it speaks of several people.
+    """
+
+    operation: str
+    panels: tuple[str, ...]
+    entries: tuple[Seen, ...]
+    count: int
+    outcome: str = "success"
+
+    def of(self, chart: str) -> tuple[Seen, ...]:
+        """What the list showed of one chart."""
+        return tuple(entry for entry in self.entries if entry.chart == chart)
+
+
 class AccessRefused(Event, name="audit.access-refused", version=1, key_class="audit"):
     """Somebody was refused: an absent and a forbidden record look the same to them."""
 

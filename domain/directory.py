@@ -99,9 +99,11 @@ class FunctionListed(Event, name="directory.function-listed", version=1, key_cla
 
 
 class RoleGiven(Event, name="directory.role-given", version=1, key_class="directory"):
-    """The practitioner or staff member holds a role from now on."""
+    """The practitioner or staff member holds a role: from now on, or within a period."""
 
     role: str
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class RoleEnded(
@@ -118,6 +120,12 @@ class UnknownRole(Refusal):
     role: str
 
 
+class PeriodEndsTooEarly(Refusal):
+    """The period ends before it begins, or has passed already. Choose a later end."""
+
+    until: datetime
+
+
 class NotListed(Refusal):
     """Nobody of this id is in the directory. List them first."""
 
@@ -129,11 +137,11 @@ appoint = may("directory.appoint", role("administrator"), operator)
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A directory entry: what was last listed, and the roles held."""
+    """A directory entry: what was last listed, and the roles as they were given."""
 
     id: str
     listed: Organization | Practitioner | Place | Function | None = None
-    roles: frozenset[str] = frozenset()
+    roles: tuple[RoleGiven, ...] = ()
 
     @classmethod
     def initial(cls, stream: str) -> "Listing":
@@ -152,10 +160,17 @@ class Listing:
             case FunctionListed():
                 return replace(self, listed=event.function)
             case RoleGiven():
-                return replace(self, roles=self.roles | {event.role})
+                return replace(self, roles=(*self._without(event.role), event))
             case RoleEnded():
-                return replace(self, roles=self.roles - {event.role})
+                return replace(self, roles=self._without(event.role))
         return self
+
+    def held(self, role: str) -> RoleGiven | None:
+        """The role as it was given, or None; its period may have passed."""
+        return next((given for given in self.roles if given.role == role), None)
+
+    def _without(self, role: str) -> tuple[RoleGiven, ...]:
+        return tuple(given for given in self.roles if given.role != role)
 
 
 class ListOrganization(Command[Listing], name="directory.list-organization", rule=report):
@@ -231,24 +246,36 @@ class ListFunction(Command[Listing], name="directory.list-function", rule=report
 
 
 class GiveRole(Command[Listing], name="directory.give-role", rule=appoint):
-    """Give a role to a practitioner or staff member."""
+    """Give a role to a practitioner or staff member, for a period where one is named."""
 
     practitioner: str
     role: str
+    since: datetime | None = None
+    until: datetime | None = None
 
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The practitioner."""
         return (Stream(fold=Listing, id=self.practitioner),)
 
-    def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
-        """Refused for a role or a practitioner that the directory does not know."""
+    def decide(self, state: Listing, now: datetime) -> Iterator[Event]:
+        """Refused for a role or a practitioner that the directory does not know.
+
+        Another period replaces the earlier one, which ends first.
+        """
         if self.role not in ROLES:
             raise UnknownRole(role=self.role)
+        if self.until is not None and self.until <= max(self.since or now, now):
+            raise PeriodEndsTooEarly(until=self.until)
         if not isinstance(state.listed, Practitioner):
             raise NotListed()
-        if self.role not in state.roles:
-            yield RoleGiven(role=self.role)
+        given = RoleGiven(role=self.role, since=self.since, until=self.until)
+        held = state.held(self.role)
+        if held == given:
+            return
+        if held is not None:
+            yield RoleEnded(role=self.role)
+        yield given
 
 
 class EndRole(Command[Listing], name="directory.end-role", rule=appoint):
@@ -264,5 +291,5 @@ class EndRole(Command[Listing], name="directory.end-role", rule=appoint):
 
     def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
         """Nothing when the role is not held."""
-        if self.role in state.roles:
+        if state.held(self.role) is not None:
             yield RoleEnded(role=self.role)

@@ -1,11 +1,13 @@
 """The trail: one row per event, findable by chart, actor, type and time.
 
+A list of several charts is filed under each of them.
+
 It holds routing only (positions and opaque ids): who, why and what are read from the event itself.
 """
 
 from collections.abc import Iterator
 
-from domain.audit import AccessRefused
+from domain.audit import AccessRefused, ListViewed
 from domain.kernel.event import Recorded
 from domain.kernel.readmodel import Column, Projection, Put, Table, Write
 
@@ -21,6 +23,7 @@ TRAIL = Table(
         Column("at", "timestamptz"),
     ),
 )
+LISTED = Table("audit_listed", (Column("chart", "uuid"), Column("position", "bigint")))
 
 
 def project(recorded: Recorded) -> Iterator[Write]:
@@ -36,6 +39,11 @@ def project(recorded: Recorded) -> Iterator[Write]:
         "at": recorded.committed_at,
     }
     yield Put(TRAIL, values)
+    if isinstance(event, ListViewed):
+        for listed in dict.fromkeys(entry.chart for entry in event.entries):
+            yield Put(LISTED, {"chart": listed, "position": recorded.position})
 
 
-PROJECTION = Projection("audit", VERSION, (TRAIL,), (AccessRefused,), project, everything=True)
+PROJECTION = Projection(
+    "audit", VERSION, (TRAIL, LISTED), (AccessRefused, ListViewed), project, everything=True
+)

@@ -28,7 +28,7 @@ from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table,
 from domain.kernel.values import Moment, Period, Source
 from projections.kernel.panels import document, likeness, panel_table
 
-VERSION = 3
+VERSION = 4
 AFTERCARE = timedelta(days=180)
 """How long a finished encounter still is a treating relationship."""
 WAITING = "waiting"
@@ -80,7 +80,7 @@ ORDER = panel_table("care_order", OrderRow)
 RELATION = Table(
     "care_relation",
     (Column("chart", "uuid"), Column("practitioner", "uuid"), Column("reference", "uuid")),
-    (Column("since", "timestamptz"), Column("until", "timestamptz")),
+    (Column("since", "timestamptz"), Column("until", "timestamptz"), Column("version", "bigint")),
 )
 VisitStated = EncounterReported | EncounterCorrected | EncounterRelabelled
 _CLOSING = frozenset(
@@ -169,7 +169,7 @@ def _team(recorded: Recorded, event: CareTeamReported | CareTeamChanged) -> Iter
     yield document(
         TEAM,
         recorded,
-        event.team_id,
+        recorded.header.stream,
         row,
         at=start,
         state=team.status,
@@ -178,7 +178,7 @@ def _team(recorded: Recorded, event: CareTeamReported | CareTeamChanged) -> Iter
         source=event.source,
     )
     if recorded.version > 1:
-        yield Drop(RELATION, {"chart": recorded.header.chart, "reference": event.team_id})
+        yield Drop(RELATION, {"chart": recorded.header.chart, "reference": recorded.header.stream})
     if team.status != "active":
         return
     for member in team.members:
@@ -205,7 +205,7 @@ def _order(recorded: Recorded, event: OrderReported | OrderAnswered) -> Iterator
     yield document(
         ORDER,
         recorded,
-        event.order_id,
+        recorded.header.stream,
         row,
         at=order.authored,
         state=order.status,
@@ -238,6 +238,7 @@ def _relation(
         "reference": recorded.header.stream,
         "since": since,
         "until": until,
+        "version": recorded.version,
     }
     return Put(RELATION, values)
 

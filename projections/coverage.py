@@ -70,7 +70,7 @@ def _policy(recorded: Recorded, event: CoverageReported) -> Write:
         source=event.source,
         occurred=at,
     )
-    ident, labels = event.policy_id, event.labels
+    ident, labels = recorded.header.stream, event.labels
     return document(
         POLICY,
         recorded,
@@ -97,7 +97,7 @@ def _claim(recorded: Recorded, event: ClaimReported) -> Write:
     return document(
         CLAIM,
         recorded,
-        event.claim_id,
+        recorded.header.stream,
         row,
         at=claim.created,
         state=claim.status,

@@ -19,7 +19,7 @@ from domain.directory import (
 from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,11 @@ class EntryRow:
 
 ENTRY = Table("directory_entry", (Column("id", "uuid"),), (Column("kind", "text"),), EntryRow)
 STREAM = Table("directory_stream", (Column("id", "uuid"),), (Column("version", "bigint"),))
-ROLE = Table("directory_role", (Column("practitioner", "uuid"), Column("role", "text")))
+ROLE = Table(
+    "directory_role",
+    (Column("practitioner", "uuid"), Column("role", "text")),
+    (Column("since", "timestamptz"), Column("until", "timestamptz")),
+)
 view = directory.view
 
 
@@ -55,7 +59,8 @@ def project(recorded: Recorded) -> Iterator[Write]:
             body = EntryRow(function=event.function)
             yield Put(ENTRY, {"id": stream, "kind": "function"}, body)
         case RoleGiven():
-            yield Put(ROLE, {"practitioner": stream, "role": event.role})
+            period = {"since": event.since, "until": event.until}
+            yield Put(ROLE, {"practitioner": stream, "role": event.role, **period})
         case RoleEnded():
             yield Drop(ROLE, {"practitioner": stream, "role": event.role})
         case Erased(type_name=RoleEnded.type_name) | Unknown(type_name=RoleEnded.type_name):

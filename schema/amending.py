@@ -157,7 +157,7 @@ def _entry(context: SchemaContext, opaque: str) -> str:
 
 async def _amended(context: SchemaContext, wish: Amendment, key: str) -> AmendResult:
     try:
-        receipt, reach = await context.amend(wish, key)
+        receipt, reach = await context.entries.amend(wish, key)
     except ResourceUnusable as refusal:
         return InputProblem.of(refusal, "resource")
     except Refusal as refusal:
@@ -236,11 +236,12 @@ class AmendingQuery:
         """One ruled read of the log."""
         context = info.context
         size, before = checked(first), None if after is None else _place(context, after)
-        every = await context.history(_entry(context, record))
+        every = await context.entries.history(_entry(context, record))
         left = [one for one in every if before is None or one.version < before]
         return connected(
+            context.ids,
             [EntryVersion.of(context, one) for one in left[:size]],
-            [context.ids.to_cursor(str(one.version)) for one in left[:size]],
+            [str(one.version) for one in left[:size]],
             more=len(left) > size,
             began_after=after is not None,
         )
@@ -249,7 +250,7 @@ class AmendingQuery:
     async def reached_by(self, info: Info, record: RecordId) -> EntryReach | None:
         """One ruled read of the log."""
         context = info.context
-        reach = await context.reached(_entry(context, record))
+        reach = await context.entries.reached(_entry(context, record))
         return EntryReach(
             accounts=[strawberry.ID(context.ids.hide("account", one)) for one in reach.people],
             applications=list(reach.applications),

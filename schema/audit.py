@@ -1,12 +1,13 @@
 """The audit trail as GraphQL, for compliance."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from domain import audit
-from domain.audit import AccessRefused, AuditReplayed, RecordsViewed
+from domain.audit import AccessRefused, AuditReplayed, ListViewed, RecordsViewed
 from domain.kernel.event import Recorded
 from schema.kernel.context import SchemaContext, TrailQuery
 from schema.kernel.ids import chart_of, known
@@ -37,14 +38,12 @@ class AuditEntry:
     reason: str | None = said("The reason that an operator stated.")
 
     @classmethod
-    def of(cls, context: SchemaContext, recorded: Recorded) -> "AuditEntry":
-        """From the event."""
+    def of(
+        cls, context: SchemaContext, recorded: Recorded, about: str | None = None
+    ) -> "AuditEntry":
+        """From the event; of a list, only what it showed of the chart that was asked about."""
         stated, event = recorded.context, recorded.event
-        looked = event if isinstance(event, RecordsViewed) else None
-        refused = event if isinstance(event, AccessRefused) else None
-        chart = refused.chart if refused else recorded.header.chart
-        named = event.operation if isinstance(event, RecordsViewed | AccessRefused) else None
-        replayed = event.count if isinstance(event, AuditReplayed) else 0
+        told = _Told.by(recorded, about)
         return cls(
             id=strawberry.ID(context.ids.hide("event", recorded.header.event)),
             position=context.ids.position_token(recorded.position),
@@ -53,17 +52,52 @@ class AuditEntry:
             actor=_actor(context, stated.actor, stated.actor_kind),
             actor_kind=stated.actor_kind,
             on_behalf_of=_chart(context, stated.on_behalf_of),
-            chart=_chart(context, chart),
+            chart=_chart(context, told.chart),
             purpose=stated.purpose,
             basis=stated.basis,
             rule=stated.rule,
-            operation=named,
-            panels=list(looked.panels) if looked else [],
-            records=_records(context, looked.records) if looked else [],
-            count=looked.count if looked else replayed,
-            outcome="refused" if refused else "success",
+            operation=told.operation,
+            panels=list(told.panels),
+            records=_records(context, told.records),
+            count=told.count,
+            outcome="refused" if isinstance(event, AccessRefused) else "success",
             reason=stated.reason,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the body of an event says of a look."""
+
+    chart: str | None
+    operation: str | None = None
+    panels: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    count: int = 0
+
+    @classmethod
+    def by(cls, recorded: Recorded, about: str | None) -> "_Told":
+        chart = recorded.header.chart
+        match recorded.event:
+            case RecordsViewed(operation=operation, panels=panels, records=records, count=count):
+                return cls(
+                    chart=chart, operation=operation, panels=panels, records=records, count=count
+                )
+            case ListViewed(operation=operation, panels=panels) as listed:
+                entries = listed.entries if about is None else listed.of(about)
+                seen = tuple(record for entry in entries for record in entry.records)
+                return cls(
+                    chart=about,
+                    operation=operation,
+                    panels=panels,
+                    records=seen,
+                    count=len(seen),
+                )
+            case AccessRefused(operation=operation, chart=asked):
+                return cls(chart=asked, operation=operation)
+            case AuditReplayed(count=count):
+                return cls(chart=chart, count=count)
+        return cls(chart=chart)
 
 
 def _records(context: SchemaContext, records: tuple[str, ...]) -> list[strawberry.ID]:
@@ -116,8 +150,9 @@ class AuditQuery:
         )
         events, more = await context.trail(query)
         return connected(
-            [AuditEntry.of(context, event) for event in events],
-            [context.ids.to_cursor(str(event.position)) for event in events],
+            context.ids,
+            [AuditEntry.of(context, event, query.chart) for event in events],
+            [str(event.position) for event in events],
             more=more,
             began_after=after is not None,
         )

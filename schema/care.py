@@ -1,14 +1,30 @@
-"""Visits, care teams and orders as GraphQL."""
+"""Visits, teams, orders and the list of the patients in a clinician's care, as GraphQL."""
+
+from datetime import datetime
 
 import strawberry
 
-from domain import care
-from domain.kernel.readmodel import Row
+from domain import care, registry
+from domain.kernel.context import Authority
+from domain.kernel.readmodel import Listing, Row
+from projections import care as care_panels
+from projections import registry as registry_panels
 from projections.care import WAITING, OrderRow, TeamRow, VisitRow
 from schema.kernel.context import SchemaContext
-from schema.kernel.ruled import ruled, said
+from schema.kernel.paging import (
+    After,
+    Connection,
+    First,
+    Info,
+    checked,
+    connected,
+    place_of,
+    placed,
+)
+from schema.kernel.ruled import field, ruled, said
 from schema.kernel.stated import Stated, stated
 from schema.kernel.values import Concept, Moment
+from schema.registry import Patient
 
 view = ruled(care.view)
 
@@ -124,3 +140,66 @@ class Order(Stated):
             planned_start=Moment.maybe(order.planned.start if order.planned else None),
             planned_end=Moment.maybe(order.planned.end if order.planned else None),
         )
+
+
+@strawberry.type(directives=ruled(care.list_patients), description="A patient in your care.")
+class WorklistEntry:
+    """One chart of a worklist."""
+
+    chart: strawberry.ID = said("The chart's id; give it as `chart` of the query `record`.")
+    patient: Patient | None = strawberry.field(
+        description="Whose record it is; null while that cannot be shown.",
+        directives=ruled(registry.view),
+    )
+    last_visit: Visit | None = strawberry.field(
+        description="The newest visit that has begun.", directives=ruled(care.view)
+    )
+
+
+@strawberry.type(description="Lists of a clinician.")
+class CareQuery:
+    """Queries over the charts that a clinician treats."""
+
+    @field(care.list_patients, "The patients in your care, the newest visit first.")
+    async def worklist(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[WorklistEntry] | None:
+        """One ruled read of the newest visits, and the demographics of the page."""
+        context: SchemaContext = info.context
+        listing = Listing(
+            first=checked(first),
+            until=context.now(),
+            after=None if after is None else place_of(context, after),
+        )
+        charts = _in_care(await context.authority(care.list_patients), listing.until)
+        entries, more = await context.listed(care_panels.visits, charts, listing)
+        page = [entry.chart for entry in entries]
+        people = await context.first_rows(registry_panels.demographics, page)
+        return connected(
+            context.ids,
+            [
+                WorklistEntry(
+                    chart=strawberry.ID(context.ids.hide("chart", entry.chart)),
+                    patient=_patient(context, people.get(entry.chart)),
+                    last_visit=None if entry.row is None else Visit.of(context, entry.row),
+                )
+                for entry in entries
+            ],
+            [placed(entry.at, entry.chart) for entry in entries],
+            more=more,
+            began_after=after is not None,
+        )
+
+
+def _in_care(authority: Authority, now: datetime) -> list[str]:
+    """The charts with a care relationship in force, each once."""
+    relations = (
+        relation.chart
+        for relation in authority.relations
+        if relation.since <= now and (relation.until is None or relation.until > now)
+    )
+    return [*dict.fromkeys(relations)]
+
+
+def _patient(context: SchemaContext, row: Row | None) -> Patient | None:
+    return None if row is None else Patient.of(context, row)

@@ -136,11 +136,8 @@ class RecordQuery:
     @field(opening, "A patient's record; null where there is none or you may not see it.")
     async def record(self, info: Info, chart: MaybeChartId = None) -> Record | None:
         """The record's door: it opens where any panel does, and each panel asks its own rule."""
-        context = info.context
-        ident = await _chart(info, chart)
-        if ident is None or not await context.may_open(opening, ident):
-            return None
-        return Record(where=Where(ident))
+        charts = await _charts(info, chart)
+        return Record(where=Where(charts[0], others=charts[1:])) if charts else None
 
     @field(
         audit.view_past, "A patient's record as this system knew it at a moment, for compliance."
@@ -148,11 +145,17 @@ class RecordQuery:
     async def record_as_of(self, info: Info, chart: ChartId, at: AsOf = None) -> Record | None:
         """The record folded from the log up to a position."""
         ident = chart_of(info.context.ids, chart)
-        return Record(where=Where(ident, await info.context.position_at(ident, at)))
+        position = await info.context.position_at(ident, at)
+        others = await info.context.others_at(ident, position)
+        return Record(where=Where(ident, position, others))
 
 
-async def _chart(info: Info, chart: strawberry.ID | None) -> str | None:
+async def _charts(info: Info, chart: strawberry.ID | None) -> tuple[str, ...]:
+    """The charts that are read as one: the given one with its merges, or all of one's own."""
+    context = info.context
     if chart is not None:
-        return chart_of(info.context.ids, chart)
-    authority = await info.context.authority(identity.view_own)
-    return min(authority.own_charts, default=None)
+        return await context.opened(opening, chart_of(context.ids, chart))
+    authority = await context.authority(identity.view_own)
+    own = sorted(authority.own_charts, key=lambda ident: (ident in authority.merged, ident))
+    together = await context.opened(opening, own[0]) if own else ()
+    return tuple(dict.fromkeys((*together, *own))) if together else ()

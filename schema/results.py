@@ -1,48 +1,39 @@
 """Laboratory reports with their observations as GraphQL."""
 
+from typing import cast
+
 import strawberry
 
 from domain import results
 from domain.kernel.readmodel import Row
-from domain.results import Analyte
 from projections.results import AnalyteRow, ResultRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
 from schema.kernel.stated import Stated, stated
-from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange, why_absent
+from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange
 
 view = ruled(results.view)
 
 
 @strawberry.type(directives=view, description="One value of a report.")
 class LabObservation:
-    """FHIR Observation within a DiagnosticReport."""
+    """FHIR Observation within a DiagnosticReport: the face of the domain's Analyte."""
 
-    code: Concept = said("What was measured.")
+    concept: Concept = strawberry.field(name="code", description="What was measured.")
     status: str = said("preliminary, final, amended, corrected, cancelled.")
-    value: Quantity | None = said("The measured amount.")
+    quantity: Quantity | None = strawberry.field(name="value", description="The measured amount.")
     unit: str | None = said("The unit of the amount, in words.")
-    text: str | None = said("The value in words where it is no amount.")
-    absent_reason: Concept | None = said("Why there is no value.")
-    reference_range: list[ReferenceRange] = said("The usual ranges.")
+    words: str | None = strawberry.field(
+        name="text", description="The value in words where it is no amount."
+    )
+    absence: Concept | None = strawberry.field(
+        name="absentReason", description="Why there is no value; given whenever there is none."
+    )
+    ranges: list[ReferenceRange] = strawberry.field(
+        name="referenceRange", description="The usual ranges."
+    )
     interpretation: list[Concept] = said("High, low, normal and the like.")
     effective: Moment | None = said("When the specimen was taken.")
-
-    @classmethod
-    def of(cls, analyte: Analyte) -> "LabObservation":
-        """From the domain."""
-        quantity = analyte.quantity
-        return cls(
-            code=Concept.of(analyte.concept),
-            status=analyte.status,
-            value=Quantity.maybe(quantity),
-            unit=quantity.unit or quantity.code if quantity else None,
-            text=analyte.text or (analyte.coded.words if analyte.coded else None),
-            absent_reason=why_absent(analyte.absent, quantity, analyte.coded, analyte.text),
-            reference_range=[ReferenceRange.of(given) for given in analyte.ranges],
-            interpretation=[Concept.of(meaning) for meaning in analyte.interpretation],
-            effective=Moment.maybe(analyte.effective),
-        )
 
 
 @strawberry.type(directives=view, description="A laboratory report.")
@@ -70,7 +61,7 @@ class LabReport(Stated):
             issued=Moment.maybe(report.issued),
             performers=list(report.performers),
             conclusion=report.conclusion,
-            observations=[LabObservation.of(analyte) for analyte in report.observations],
+            observations=cast("list[LabObservation]", report.observations),
         )
 
 

@@ -10,17 +10,22 @@ from strawberry.types import get_object_definition
 
 from schema.amending import AmendingMutation, AmendingQuery
 from schema.audit import AuditQuery
+from schema.care import CareQuery
 from schema.consent import ConsentMutation
 from schema.identity import IdentityQuery
 from schema.kernel.ruled import check
 from schema.kernel.values import INSTANT
 from schema.record import RecordQuery
+from schema.registry import RegistryMutation, RegistryQuery
 
 
 def build() -> strawberry.Schema:
     """The public schema. Raises SchemaRefused."""
-    query = merge_types("Query", (IdentityQuery, RecordQuery, AmendingQuery, AuditQuery))
-    mutation = merge_types("Mutation", (ConsentMutation, AmendingMutation))
+    query = merge_types(
+        "Query",
+        (IdentityQuery, RecordQuery, AmendingQuery, CareQuery, RegistryQuery, AuditQuery),
+    )
+    mutation = merge_types("Mutation", (ConsentMutation, AmendingMutation, RegistryMutation))
     _describe(query, "Reads; each is on record before its answer leaves.")
     _describe(mutation, "Changes; each takes an idempotency key.")
     schema = strawberry.Schema(

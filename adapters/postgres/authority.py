@@ -22,6 +22,7 @@ class _Grant(msgspec.Struct):
 class _Relation(msgspec.Struct):
     chart: str
     reference: str
+    version: int
     since: datetime
     until: datetime | None
 
@@ -32,6 +33,11 @@ class _Role(msgspec.Struct):
     version: int
 
 
+class _SetAside(msgspec.Struct):
+    chart: str
+    projection: str
+
+
 class _Answer(msgspec.Struct):
     person: str | None
     practitioner: str | None
@@ -40,9 +46,12 @@ class _Answer(msgspec.Struct):
     grants: list[_Grant]
     relations: list[_Relation]
     roles: list[_Role]
+    kin: list[str]
+    merged: list[str]
+    deceased: bool
     position: int
     needed: int | None
-    quarantined: list[str]
+    quarantined: list[_SetAside]
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
@@ -65,8 +74,8 @@ class AuthorityReader:
 
     async def read_with_quarantine(
         self, actor: Actor, subject: Subject
-    ) -> tuple[Authority, frozenset[str]]:
-        """The authority, and the projections that are set aside for the subject's chart."""
+    ) -> tuple[Authority, frozenset[tuple[str, str]]]:
+        """The authority, and which (chart, projection) of the subject's charts are set aside."""
         if actor.kind != "account":
             return Authority(), frozenset()
         answer = await self._ask(actor, subject)
@@ -76,7 +85,8 @@ class AuthorityReader:
             answer = await self._ask(actor, subject)
         if answer.position < needed:
             raise PositionTimeout
-        return _authority(actor, answer), frozenset(answer.quarantined)
+        aside = frozenset((each.chart, each.projection) for each in answer.quarantined)
+        return _authority(actor, answer), aside
 
     async def _ask(self, actor: Actor, subject: Subject) -> _Answer:
         return _decode(await self._pool.fetchval(QUERY, actor.tenant, actor.id, subject.chart))
@@ -100,11 +110,20 @@ def _authority(actor: Actor, answer: _Answer) -> Authority:
             for g in answer.grants
         ),
         relations=tuple(
-            CareRelation(chart=r.chart, reference=r.reference, since=r.since, until=r.until)
+            CareRelation(
+                chart=r.chart,
+                reference=r.reference,
+                version=r.version,
+                since=r.since,
+                until=r.until,
+            )
             for r in answer.relations
         ),
         roles=tuple(
             RoleHeld(role=r.role, stream=r.stream, version=r.version) for r in answer.roles
         ),
+        kin=tuple(answer.kin),
+        merged=frozenset(answer.merged),
+        deceased=answer.deceased,
         position=answer.position,
     )

@@ -6,24 +6,26 @@ chart holds the projection. Where PostgreSQL refuses a run, it is tried event by
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import asyncpg
 
 from adapters import codec
-from adapters.keys.refused import KeyStoreUnavailable
 from adapters.keys.tree import KeyTree
-from adapters.postgres.rows import check_values, is_id
+from adapters.postgres.incoming import Incoming
+from adapters.postgres.rows import RowSealer, check_values, is_id
 from adapters.postgres.tables import Names, Pending
-from domain.kernel.event import Recorded, event_type
-from domain.kernel.readmodel import Projection
+from domain.kernel.event import event_type
+from domain.kernel.readmodel import Drop, Projection, Write
 
-REFUSED = (
+REFUSED_THERE = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
-    ValueError,
 )
-"""What is said of a row that can never be written."""
+"""What PostgreSQL says of a row that can never be written."""
+REFUSED = (*REFUSED_THERE, ValueError)
+"""The same, or what its driver says."""
 SET_ASIDE = """INSERT INTO dead_letter (tenant, consumer, position, chart, type, error)
   VALUES ($1, $2, $3, $4::uuid, $5, $6) ON CONFLICT DO NOTHING"""
 
@@ -37,21 +39,6 @@ class Poison:
     chart: str | None
     type: str
     error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A row of the log, opened as far as somebody needs it.
-
-    `error` says why its body cannot be opened; `recorded` is None where not even header and
-    context can be read.
-    """
-
-    position: int
-    type: str
-    chart: str | None
-    recorded: Recorded | None
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +62,7 @@ class Batch:
     def __init__(self, share: Share, keys: KeyTree) -> None:
         self._share = share
         self._keys = keys
+        self._types = share.projection.types
         self.quarantined = set(share.quarantined)
         self.pending = Pending()
         self.poisons: list[Poison] = []
@@ -82,26 +70,44 @@ class Batch:
 
     async def take(self, events: Sequence[Incoming]) -> None:
         """Project the events; a failing one sets its chart aside. Raises KeyStoreUnavailable."""
-        projection = self._share.projection
-        for event in events:
-            wanted = projection.everything or event.type in projection.types
-            if not wanted or event.position <= self._share.after:
+        after, everything = self._share.after, self._share.projection.everything
+        taken = [
+            (event, self._projected(event))
+            for event in events
+            if (everything or event.type in self._types) and event.position > after
+        ]
+        rows = RowSealer(self._share.tenant, self._keys)
+        projected = (writes for _, writes in taken if isinstance(writes, list))
+        await rows.open_for(chain.from_iterable(projected))
+        for event, writes in taken:
+            if not everything and (self._share.projection.name, event.chart) in self.quarantined:
                 continue
-            aside = (projection.name, event.chart or "") in self.quarantined
-            if aside and not projection.everything:
-                continue
-            try:
-                if event.recorded is None or (event.error and event.type in projection.types):
-                    raise codec.UnreadableEvent(event.type)
-                writes = list(projection.project(event.recorded))
-                check_values(writes)
-                await self.pending.add(self._share.tenant, writes, self._keys)
-            except KeyStoreUnavailable:
-                raise
-            except Exception as error:  # a poisoned event must never stop the others
-                self._set_aside(event, event.error or type(error).__name__)
-                if self.held:
-                    return
+            error = self._add(rows, writes) if isinstance(writes, list) else writes
+            if error is not None:
+                self._set_aside(event, error)
+            if self.held:
+                return
+
+    def _projected(self, event: Incoming) -> list[Write] | str:
+        """The event's writes, or the name of what went wrong, without its text."""
+        if event.recorded is None or (event.error and event.type in self._types):
+            return event.error or codec.UnreadableEvent.__name__
+        try:
+            writes = list(self._share.projection.project(event.recorded))
+            check_values(writes)
+        except Exception as error:  # a poisoned event must never stop the others
+            return type(error).__name__
+        return writes
+
+    def _add(self, rows: RowSealer, writes: Sequence[Write]) -> str | None:
+        """All of an event's writes, or none where one cannot be sealed: the name of the error."""
+        try:
+            self.pending.add(
+                [write if isinstance(write, Drop) else rows.seal(write) for write in writes]
+            )
+        except Exception as error:  # a poisoned event must never stop the others
+            return type(error).__name__
+        return None
 
     def _set_aside(self, event: Incoming, error: str) -> None:
         projection = self._share.projection

@@ -14,6 +14,17 @@ FIRST_ROWS = f"""SELECT DISTINCT ON (chart) {_COLUMNS}, true AS shown
   FROM model.{{table}} WHERE {_HERE}
     AND chart = ANY($1::uuid[]) ORDER BY chart, at DESC, id DESC"""
 
+# Charts without a row sort last, as undated rows do.
+LISTED = f"""SELECT v.id, c.chart, coalesce(v.at, '-infinity') AS at, v.state, v.kind, v."position",
+    v.item, v.alike, v.key, v.body, true AS shown
+  FROM unnest($1::uuid[]) AS c (chart) LEFT JOIN LATERAL (
+    SELECT {_COLUMNS} FROM model.{{table}} r WHERE r.{_HERE} AND r.chart = c.chart AND r.at <= $2
+      AND r.state <> ALL($6::text[]) AND ($7::boolean OR r.label = '')
+    ORDER BY at DESC, id DESC LIMIT 1) AS v ON true
+  WHERE $3::timestamptz IS NULL
+    OR (coalesce(v.at, '-infinity'), c.chart) < ($3::timestamptz, $4::uuid)
+  ORDER BY at DESC, chart DESC LIMIT $5"""
+
 
 def page_sql(
     select: Select, *, sensitive: bool, matching: Mapping[str, bytes]

@@ -8,18 +8,15 @@ and has no chart holds its projection, so that nobody reads by permissions that 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 import structlog
 
-from adapters import codec
-from adapters.keys.refused import KeyRefused
-from adapters.keys.tree import Found, KeyTree
-from adapters.postgres.batch import Incoming, Poison, Share, project, set_aside
-from adapters.postgres.opening import opened_body
+from adapters.keys.tree import KeyTree
+from adapters.postgres.batch import Poison, Share, project, set_aside
+from adapters.postgres.incoming import Span, head_of, prepare, read
 from adapters.postgres.progress import CHANNEL
-from domain.kernel.event import Header, Recorded
 from domain.kernel.readmodel import Projection
 
 _log = structlog.get_logger("anamnesis.projector")
@@ -27,8 +24,6 @@ BATCH = 5_000
 LOG_CHANNEL = "anamnesis_log"
 IDLE_SECONDS = 1.0
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
-READ = """SELECT position, version, type, committed_at, header, context, body FROM event
-  WHERE tenant = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4"""
 CLAIM = """SELECT c.projection, c.position FROM checkpoint c
   JOIN unnest($2::text[], $3::int[]) AS p (name, version)
     ON c.projection = p.name AND c.version = p.version
@@ -122,12 +117,12 @@ class Projector:
             claimed = await self._claim(connection, tenant, names)
             if not claimed:
                 return 0
-            start = min(claimed.values())
-            head = await head_of(connection, tenant)
+            start, head = min(claimed.values()), await head_of(connection, tenant)
             if head <= start:
                 return 0
             projections = [self._projections[name] for name in claimed]
-            events = await read(connection, tenant, (start, head, limit), projections, self._keys)
+            span = Span(start, head, limit)
+            events, end = await read(connection, tenant, span, projections, self._keys)
             quarantined = await known_quarantine(connection, tenant)
             reached: dict[int, list[str]] = {}
             for projection in projections:
@@ -135,7 +130,7 @@ class Projector:
                 poisons, held = await project(connection, self._keys, share, events)
                 await set_aside(connection, tenant, poisons)
                 self._note(tenant, projection.name, held)
-                last = held.position - 1 if held else events[-1].position
+                last = held.position - 1 if held else end
                 reached.setdefault(last, []).append(projection.name)
             await _advance_to(connection, tenant, reached)
         return len(events)
@@ -162,12 +157,6 @@ class Projector:
         return {row["projection"]: row["position"] for row in rows}
 
 
-async def head_of(connection: asyncpg.Connection, tenant: str) -> int:
-    """The position of the last event of the tenant's log."""
-    head = await connection.fetchval("SELECT position FROM log_head WHERE tenant = $1", tenant)
-    return head or 0
-
-
 async def _advance_to(
     connection: asyncpg.Connection, tenant: str, reached: dict[int, list[str]]
 ) -> None:
@@ -188,77 +177,9 @@ async def _until(wake: asyncio.Event) -> None:
             await wake.wait()
 
 
-async def prepare(connection: asyncpg.Connection, tenant: str) -> None:
-    """Transaction-local settings of a projecting transaction.
-
-    synchronous_commit is off here and only here: what a crash takes is projected again.
-    """
-    await connection.execute(
-        "SELECT set_config('anamnesis.tenant', $1, true),"
-        " set_config('synchronous_commit', 'off', true)",
-        tenant,
-    )
-
-
 async def known_quarantine(connection: asyncpg.Connection, tenant: str) -> set[tuple[str, str]]:
     """The (projection, chart) pairs that are set aside."""
     rows = await connection.fetch(
         "SELECT DISTINCT consumer, chart FROM dead_letter WHERE tenant = $1", tenant
     )
     return {(row["consumer"], str(row["chart"])) for row in rows if row["chart"] is not None}
-
-
-async def read(
-    connection: asyncpg.Connection,
-    tenant: str,
-    span: tuple[int, int, int],
-    projections: Sequence[Projection],
-    keys: KeyTree,
-) -> list[Incoming]:
-    """The events after span[0] up to span[1], at most span[2], bodies opened where needed."""
-    rows = await connection.fetch(READ, tenant, *span)
-    needed = frozenset[str]().union(*(projection.types for projection in projections))
-    headers = [_header(row) for row in rows]
-    found = await keys.by_ids(tenant, {h.key for h in headers if h and h.type in needed})
-    return list(_incoming(rows, headers, found, needed))
-
-
-def _header(row: asyncpg.Record) -> Header | None:
-    try:
-        return codec.decode_header(row["header"])
-    except codec.UnreadableEvent:
-        return None
-
-
-def _incoming(
-    rows: Sequence[asyncpg.Record],
-    headers: Sequence[Header | None],
-    found: dict[str, Found],
-    needed: frozenset[str],
-) -> Iterator[Incoming]:
-    for row, header in zip(rows, headers, strict=True):
-        if header is None:
-            yield Incoming(row["position"], row["type"], None, None)
-            continue
-        recorded, error = None, None
-        if header.type in needed:
-            try:
-                body = opened_body(found[header.key], row["body"], row["header"])
-                recorded = _recorded(row, header, body)
-            except (KeyRefused, codec.UnreadableEvent) as damage:
-                error = type(damage).__name__
-        if recorded is None:
-            with contextlib.suppress(codec.UnreadableEvent):
-                recorded = _recorded(row, header, codec.UNOPENED)
-        yield Incoming(row["position"], header.type, header.chart, recorded, error)
-
-
-def _recorded(row: asyncpg.Record, header: Header, body: bytes | None) -> Recorded:
-    return codec.recorded(
-        position=row["position"],
-        version=row["version"],
-        committed_at=row["committed_at"],
-        header=header,
-        context=row["context"],
-        body=body,
-    )

@@ -1,32 +1,24 @@
 """Panel reads under row-level security: one transaction per operation, local settings only."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
 import asyncpg
 
 from adapters.keys.tree import KeyTree
-from adapters.postgres.panels import FIRST_ROWS, page_sql
-from adapters.postgres.rows import blind, open_rows
-from domain.kernel.readmodel import Page, Row, Select, Table
+from adapters.postgres.panels import FIRST_ROWS, LISTED, page_sql
+from adapters.postgres.rows import blind, open_rows, zoned
+from adapters.postgres.transaction import Transaction
+from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select, Table
 
 
 class ReadTransaction:
-    """The connection of one operation, opened by its first read and closed with it.
-
-    `statements` counts what was sent, for tests and for the operation's cost.
-    """
+    """The connection of one operation, opened by its first read and closed with it."""
 
     def __init__(self, pool: asyncpg.Pool, keys: KeyTree, tenant: str, account: str) -> None:
-        self._pool = pool
         self._keys = keys
         self._tenant = tenant
-        self._account = account
-        self._connection: asyncpg.pool.PoolConnectionProxy | None = None
-        self._transaction: asyncpg.transaction.Transaction | None = None
-        self._turn = asyncio.Lock()
-        self.statements = 0
+        self._rows = Transaction(pool, tenant, account)
 
     async def page(self, select: Select, *, sensitive: bool = True) -> Page:
         """A page of a panel; without its sensitive rows unless `sensitive`.
@@ -38,7 +30,7 @@ class ReadTransaction:
             for column, text in select.matching
         }
         sql, arguments = page_sql(select, sensitive=sensitive, matching=matching)
-        records = await self._fetch(sql, arguments)
+        records = await self._rows.fetch(sql, arguments)
         shown = [record for record in records if record["shown"]]
         kept = shown[: select.first]
         rows = await open_rows(self._tenant, select.panel.table, kept, self._keys)
@@ -67,37 +59,35 @@ class ReadTransaction:
 
     async def first_rows(self, table: Table, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart."""
-        records = await self._fetch(FIRST_ROWS.format(table=table.name), [list(charts)])
+        records = await self._rows.fetch(FIRST_ROWS.format(table=table.name), [list(charts)])
         rows = await open_rows(self._tenant, table, records, self._keys)
         return {row.chart: row for row in rows}
 
-    async def _fetch(self, sql: str, arguments: list[object]) -> list[asyncpg.Record]:
-        async with self._turn:
-            connection = await self._open()
-            self.statements += 1
-            records: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
-            return records
+    async def listed(
+        self, panel: Panel, charts: Sequence[str], listing: Listing, *, sensitive: bool
+    ) -> tuple[tuple[ListedChart, ...], bool]:
+        """A page of charts by their newest row, and whether more follow."""
+        table, (at, chart) = panel.table, listing.after or (None, None)
+        arguments = [
+            list(charts), listing.until, at, chart, listing.first + 1, list(panel.hidden), sensitive
+        ]  # fmt: skip
+        records = await self._rows.fetch(LISTED.format(table=table.name), arguments)
+        ordered = sorted(
+            ((zoned(record["at"]), str(record["chart"]), record) for record in records),
+            key=lambda place: place[:2],
+            reverse=True,
+        )
+        page = ordered[: listing.first]
+        opened = [record for _, _, record in page if record["id"] is not None]
+        rows = await open_rows(self._tenant, table, opened, self._keys)
+        newest = {row.chart: row for row in rows}
+        entries = tuple(ListedChart(chart, at, newest.get(chart)) for at, chart, _ in page)
+        return entries, len(records) > listing.first
 
-    async def _open(self) -> asyncpg.pool.PoolConnectionProxy:
-        if self._connection is None:
-            self._connection = await self._pool.acquire()
-            self._transaction = self._connection.transaction(readonly=True)
-            await self._transaction.start()
-            await self._connection.execute(
-                "SELECT set_config('anamnesis.tenant', $1, true),"
-                " set_config('anamnesis.account', $2, true)",
-                self._tenant,
-                self._account,
-            )
-            self.statements += 2
-        return self._connection
+    async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """What this operation's transaction sees of a table that is no panel."""
+        return await self._rows.fetch_alone(sql, arguments)
 
     async def close(self) -> None:
         """End the transaction and give the connection back."""
-        if self._connection is not None and self._transaction is not None:
-            self.statements += 1
-            try:
-                await self._transaction.rollback()
-            finally:
-                await self._pool.release(self._connection)
-            self._connection = None
+        await self._rows.close()

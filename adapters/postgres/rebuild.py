@@ -1,7 +1,8 @@
 """Rebuilding a read model beside the old one while reads go on, then switching in one moment.
 
-The copies are filled from the first event on; in the last transaction the checkpoints are held,
-the rest is caught up, and the tables change names. A reader sees the old rows or the new ones.
+The copies are filled from the first event on: bare and by COPY, or, where PostgreSQL refuses a
+row, event by event as the projector does. In the last transaction the checkpoints are held, the
+rest is caught up, and the tables change names. A reader sees the old rows or the new ones.
 """
 
 import asyncio
@@ -11,9 +12,12 @@ from dataclasses import dataclass
 import asyncpg
 
 from adapters.keys.tree import KeyTree
-from adapters.postgres.batch import Poison, Share, project, set_aside
+from adapters.postgres.batch import REFUSED_THERE, Poison, Share, project, set_aside
+from adapters.postgres.copies import bare_copies, clone
+from adapters.postgres.filling import Stream, Workers
+from adapters.postgres.incoming import Span, head_of, prepare, read
 from adapters.postgres.progress import CHANNEL
-from adapters.postgres.projector import BATCH, head_of, prepare, read
+from adapters.postgres.projector import BATCH
 from adapters.postgres.tables import Names
 from domain.kernel.readmodel import Projection
 
@@ -35,16 +39,20 @@ class RebuildUnderWay(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """A rebuilt read model: events read, the rows of each table, poisoned events set aside."""
+    """A rebuilt read model.
+
+    `events` of the logs, those that were `projected`, the rows of each table, poisoned events.
+    """
 
     projection: str
     events: int
+    projected: int
     rows: dict[str, int]
     poisoned: int
 
 
 class Rebuild:
-    """One rebuild of one projection over all tenants."""
+    """One rebuild of one projection over all tenants; `workers` share a long log."""
 
     def __init__(
         self,
@@ -52,15 +60,18 @@ class Rebuild:
         keys: KeyTree,
         projection: Projection,
         progress: Callable[[int, int], None],
+        workers: Workers | None = None,
     ) -> None:
         self._pool = pool
         self._keys = keys
         self._projection = projection
         self._progress = progress
+        self._workers = workers
         self._names = {table.name: f"{table.name}__rebuilt" for table in projection.tables}
         self._quarantined: dict[str, set[tuple[str, str]]] = {}
         self._poisons: dict[str, list[Poison]] = {}
         self._done = 0
+        self._projected = 0
 
     async def run(self, tenants: Sequence[str]) -> Rebuilt:
         """Fill the copies, then switch. Interrupted, it leaves the old tables as they were.
@@ -71,25 +82,44 @@ class Rebuild:
             # Held by this connection; the pool lets go of it with the connection.
             if not await connection.fetchval(HOLD, f"rebuild {self._projection.name}"):
                 raise RebuildUnderWay(self._projection.name)
-            for table, copy in self._names.items():
-                await connection.execute("SELECT model.clone_table($1, $2)", table, copy)
-            reached = dict.fromkeys(tenants, 0)
-            total = await _total(connection, tenants)
+            heads = await _heads(connection, tenants)
+            reached = await self._streamed(connection, heads)
             for tenant in tenants:
-                reached[tenant] = await self._fill(connection, tenant, total)
+                reached[tenant] = await self._fill(connection, tenant, reached[tenant])
             rows = await self._switch(connection, reached)
         poisoned = sum(map(len, self._poisons.values()))
-        return Rebuilt(self._projection.name, self._done, rows, poisoned)
+        return Rebuilt(self._projection.name, self._done, self._projected, rows, poisoned)
 
-    async def _fill(self, connection: asyncpg.Connection, tenant: str, total: int) -> int:
-        position = 0
-        while True:
+    async def _streamed(
+        self, connection: asyncpg.Connection, heads: dict[str, int]
+    ) -> dict[str, int]:
+        """Fill by COPY; empty copies and position 0 where PostgreSQL refuses a row that way."""
+        copies = await bare_copies(connection, self._projection)
+        try:
+            streamed = await Stream(self._keys, self._projection, copies, self._progress).run(
+                connection, heads, self._workers
+            )
+            await copies.finish(connection)
+        except REFUSED_THERE:
+            await clone(connection, self._names)
+            return dict.fromkeys(heads, 0)
+        self._done, self._projected = sum(streamed.reached.values()), streamed.projected
+        self._poisons = streamed.poisons
+        if not self._projection.everything:
+            self._quarantined = {
+                tenant: {(poison.projection, poison.chart) for poison in poisons if poison.chart}
+                for tenant, poisons in streamed.poisons.items()
+            }
+        return streamed.reached
+
+    async def _fill(self, connection: asyncpg.Connection, tenant: str, position: int) -> int:
+        more = True
+        while more:
             async with connection.transaction():
                 await prepare(connection, tenant)
                 more, position = await self._copy(connection, tenant, position)
-            self._progress(self._done, max(total, self._done))
-            if not more:
-                return position
+            self._progress(self._done, self._done)
+        return position
 
     async def _copy(
         self, connection: asyncpg.Connection, tenant: str, after: int
@@ -99,37 +129,36 @@ class Rebuild:
         A copy ends before an event that holds its projection; there the projector stands too.
         """
         head = await head_of(connection, tenant)
-        span = (after, head, BATCH)
-        events = await read(connection, tenant, span, [self._projection], self._keys)
+        span = Span(after, head, BATCH)
+        events, end = await read(connection, tenant, span, [self._projection], self._keys)
         quarantined = self._quarantined.setdefault(tenant, set())
         share = Share(tenant, self._projection, after, self._names, quarantined)
         poisons, held = await project(connection, self._keys, share, events)
         self._poisons.setdefault(tenant, []).extend(poisons)
-        self._done += len(events)
-        if held:
-            return False, held.position - 1
-        return len(events) == BATCH, events[-1].position if events else after
+        last = held.position - 1 if held else max(end, after)
+        self._done += last - after
+        self._projected += len(events)
+        return held is None and len(events) == BATCH, last
 
     async def _switch(
         self, connection: asyncpg.Connection, reached: dict[str, int]
     ) -> dict[str, int]:
         """Hold every checkpoint, catch up, swap the names, note where we are."""
         name, version = self._projection.name, self._projection.version
-        rows = {}
         async with connection.transaction():
+            await _keep_vacuum_out(connection, self._names)
             for tenant in sorted(reached):
                 await prepare(connection, tenant)
                 await connection.execute(SWITCHED, name, tenant, reached[tenant], version)
                 reached[tenant] = await self._catch_up(connection, tenant, reached[tenant])
                 await connection.execute(SWITCHED, name, tenant, reached[tenant], version)
-                poisons = self._poisons[tenant]
+                poisons = self._poisons.get(tenant, [])
                 await connection.execute(HEALED, tenant, name, [p.position for p in poisons])
                 await set_aside(connection, tenant, poisons)
                 await connection.execute(
                     f"SELECT pg_notify('{CHANNEL}', $1)", f"{tenant} {reached[tenant]} {name}"
                 )
-            for table, copy in self._names.items():
-                rows[table] = await _count(connection, copy, sorted(reached))
+            rows = await _counted(connection, self._names, sorted(reached))
             await _lock(connection, self._names)
             for table, copy in self._names.items():
                 await connection.execute(f"DROP TABLE model.{table}")
@@ -141,6 +170,18 @@ class Rebuild:
         while more:
             more, after = await self._copy(connection, tenant, after)
         return after
+
+
+async def _keep_vacuum_out(connection: asyncpg.Connection, names: Names) -> None:
+    """Nothing but reads and writes of the old tables, nothing at all of the copies.
+
+    Autovacuum likes large new tables. It gives way to who waits longer than deadlock_timeout,
+    which nobody does once the checkpoints are held.
+    """
+    old = ", ".join(f"model.{table}" for table in sorted(names))
+    await connection.execute(f"LOCK TABLE {old} IN SHARE UPDATE EXCLUSIVE MODE")
+    copies = ", ".join(f"model.{copy}" for copy in sorted(names.values()))
+    await connection.execute(f"LOCK TABLE {copies} IN ACCESS EXCLUSIVE MODE")
 
 
 async def _lock(connection: asyncpg.Connection, names: Names) -> None:
@@ -161,21 +202,25 @@ async def _lock(connection: asyncpg.Connection, names: Names) -> None:
             return
 
 
-async def _count(connection: asyncpg.Connection, table: str, tenants: Sequence[str]) -> int:
-    total = 0
+async def _counted(
+    connection: asyncpg.Connection, names: Names, tenants: Sequence[str]
+) -> dict[str, int]:
+    """The rows of each copy, by the table that it replaces."""
+    rows = dict.fromkeys(names, 0)
     for tenant in tenants:
         await prepare(connection, tenant)
-        total += await connection.fetchval(f"SELECT count(*) FROM model.{table}")
-    return total
+        for table, copy in names.items():
+            rows[table] += await connection.fetchval(f"SELECT count(*) FROM model.{copy}")
+    return rows
 
 
-async def _total(connection: asyncpg.Connection, tenants: Sequence[str]) -> int:
-    total = 0
+async def _heads(connection: asyncpg.Connection, tenants: Sequence[str]) -> dict[str, int]:
+    heads = {}
     for tenant in tenants:
         async with connection.transaction():
             await prepare(connection, tenant)
-            total += await head_of(connection, tenant)
-    return total
+            heads[tenant] = await head_of(connection, tenant)
+    return heads
 
 
 async def outdated(
@@ -204,6 +249,7 @@ async def bring_up_to_date(
     tenants: Sequence[str],
     projections: Sequence[Projection],
     progress: Callable[[int, int], None],
+    workers: Workers | None = None,
 ) -> None:
     """Rebuild what an earlier version wrote, or wait while another process does.
 
@@ -212,7 +258,7 @@ async def bring_up_to_date(
     waited = 0.0
     while stale := await outdated(pool, tenants, projections):
         try:
-            await Rebuild(pool, keys, stale[0], progress).run(tenants)
+            await Rebuild(pool, keys, stale[0], progress, workers).run(tenants)
         except RebuildUnderWay:
             if waited >= WAIT_SECONDS:
                 raise

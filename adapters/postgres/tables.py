@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from adapters.keys.tree import KeyTree
-from adapters.postgres.rows import SealedRow, seal_row
-from domain.kernel.readmodel import Column, Drop, Table, Write
+from adapters.postgres.rows import SealedRow
+from domain.kernel.readmodel import Column, Drop, Table
 
 Names = Mapping[str, str]
 """Where a table's rows go: its own name, or the name of the copy that a rebuild fills."""
@@ -17,56 +16,86 @@ _TENANT = Column("tenant", "text")
 _SEALED = (Column("key", "uuid"), Column("body", "bytea"))
 
 
+class TableRows:
+    """The last row for each key of one table, and what a deletion finds them by."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.last: dict[tuple[str, ...], SealedRow] = {}
+        self._places = {column.name: at for at, column in enumerate(table.columns, 1)}
+        self._found: dict[tuple[str, ...], dict[tuple[str, ...], list[SealedRow]]] = {}
+
+    def put(self, row: SealedRow) -> None:
+        """The row replaces an earlier one with its key."""
+        self.last[row.identity] = row
+        for names, found in self._found.items():
+            found.setdefault(self._values(row, names), []).append(row)
+
+    def drop(self, where: Mapping[str, object]) -> None:
+        """Forget the rows whose columns equal these values."""
+        names = tuple(sorted(where))
+        if names not in self._found:
+            found: dict[tuple[str, ...], list[SealedRow]] = {}
+            for row in self.last.values():
+                found.setdefault(self._values(row, names), []).append(row)
+            self._found[names] = found
+        for row in self._found[names].pop(tuple(str(where[name]) for name in names), ()):
+            if self.last.get(row.identity) is row:
+                del self.last[row.identity]
+
+    def _values(self, row: SealedRow, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(row.values[self._places[name]]) for name in names)
+
+
 @dataclass(slots=True)
 class Pending:
     """The net effect of a run of writes: deletions first, then the last row for each key."""
 
     drops: list[Drop] = field(default_factory=list)
-    rows: dict[str, dict[tuple[object, ...], SealedRow]] = field(default_factory=dict)
+    tables: dict[str, TableRows] = field(default_factory=dict)
 
-    async def add(self, tenant: str, writes: Iterable[Write], keys: KeyTree) -> None:
-        """Take writes in, in order: all of them, or none where one cannot be sealed."""
-        sealed = [
-            write if isinstance(write, Drop) else await seal_row(tenant, write, keys)
-            for write in writes
-        ]
+    def add(self, sealed: Iterable[SealedRow | Drop | None]) -> None:
+        """Take rows and deletions in, in order; None stands for a row that is erased."""
         for row in sealed:
+            if row is None:
+                continue
+            held = self.tables.get(row.table.name)
+            if held is None:
+                held = self.tables[row.table.name] = TableRows(row.table)
             if isinstance(row, Drop):
-                self._drop(row)
-            elif row is not None:
-                self.rows.setdefault(row.table.name, {})[row.identity] = row
-
-    def _drop(self, drop: Drop) -> None:
-        places = {column.name: at for at, column in enumerate(drop.table.columns, 1)}
-        wanted = [(places[name], str(value)) for name, value in drop.where.items()]
-        self.drops.append(drop)
-        self.rows[drop.table.name] = {
-            ident: row
-            for ident, row in self.rows.get(drop.table.name, {}).items()
-            if any(str(row.values[at]) != value for at, value in wanted)
-        }
+                self.drops.append(row)
+                held.drop(row.where)
+            else:
+                held.put(row)
 
     async def write(self, connection: asyncpg.Connection, tenant: str, names: Names) -> None:
         """Apply to the tables, inside the caller's transaction."""
+        deletions: dict[str, list[tuple[object, ...]]] = {}
         for drop in self.drops:
-            await connection.execute(*_delete(drop, tenant, names))
-        for rows in self.rows.values():
-            if rows:
-                await _upsert(connection, list(rows.values()), names)
+            deletions.setdefault(_deletion(drop, names), []).append((tenant, *drop.where.values()))
+        for statement, wanted in deletions.items():
+            await connection.executemany(statement, wanted)
+        for rows in self.tables.values():
+            if rows.last:
+                await _upsert(connection, list(rows.last.values()), names)
                 await asyncio.sleep(0)
 
 
-def _delete(drop: Drop, tenant: str, names: Names) -> tuple[object, ...]:
+def row_columns(table: Table) -> tuple[Column, ...]:
+    """The columns of a sealed row's values, in order."""
+    return (_TENANT, *table.columns, *(_SEALED if table.body else ()))
+
+
+def _deletion(drop: Drop, names: Names) -> str:
     types = {column.name: column.sql for column in drop.table.columns}
     conditions = [f'"{name}" = ${place}::{types[name]}' for place, name in enumerate(drop.where, 2)]
     target = names.get(drop.table.name, drop.table.name)
-    sql = f"DELETE FROM model.{target} WHERE tenant = $1 AND {' AND '.join(conditions)}"
-    return (sql, tenant, *drop.where.values())
+    return f"DELETE FROM model.{target} WHERE tenant = $1 AND {' AND '.join(conditions)}"
 
 
 async def _upsert(connection: asyncpg.Connection, rows: list[SealedRow], names: Names) -> None:
     table = rows[0].table
-    columns = (_TENANT, *table.columns, *(_SEALED if table.body else ()))
+    columns = row_columns(table)
     arrays = [c for c in columns if c.type.endswith("[]")]
     target = names.get(table.name, table.name)
     if arrays:

@@ -12,7 +12,10 @@ from domain.kernel.event import Recorded
 EVENTS = """SELECT position, version, committed_at, header, context, body FROM event
   WHERE tenant = $1 AND position = ANY($2::bigint[])"""
 _TESTS = {
-    "chart": "chart = ${}::uuid",
+    "chart": """"position" IN (
+      SELECT "position" FROM model.audit_trail WHERE tenant = $1 AND chart = ${0}::uuid
+      UNION ALL
+      SELECT "position" FROM model.audit_listed WHERE tenant = $1 AND chart = ${0}::uuid)""",
     "actor": "actor = ${}",
     "stream": "stream = ${}::uuid",
     "since": "at >= ${}",

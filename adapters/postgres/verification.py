@@ -98,8 +98,7 @@ async def verify(
                 await keys.check(whole, report)
                 progress(report.last, head.position)
         whole.check_head(head)
-        for check_beside in (_check_outside, _check_stream_heads, _check_commands):
-            await check_beside(connection, tenant, head.position, whole)
+        await _check_beside(connection, tenant, head.position, whole)
         await _check_anchors(connection, tenant, anchors, whole)
     return Verification(
         tenant=tenant,
@@ -208,6 +207,14 @@ class _Keys:
             rows = await self._connection.fetch(DESTROYED, self._tenant)
             self._destroyed = frozenset(row[0] for row in rows)
         whole.check_keys(found, self._known, self._destroyed or frozenset())
+
+
+async def _check_beside(
+    connection: asyncpg.Connection, tenant: str, position: int, whole: WholeCheck
+) -> None:
+    """What stands beside the events: rows outside the head, stream heads, commands."""
+    for check in (_check_outside, _check_stream_heads, _check_commands):
+        await check(connection, tenant, position, whole)
 
 
 async def _check_anchors(

@@ -14,6 +14,7 @@ from api.cli.doctor import doctor
 from api.cli.imports import imports
 from api.cli.migrate import migrate
 from api.cli.rebuild import rebuild
+from api.cli.registry import ACTS
 from api.cli.replay import replay
 from api.cli.serve import serve
 from api.cli.verify import verify
@@ -47,17 +48,7 @@ def main() -> None:
 
 
 for command in (
-    anchor,
-    docs,
-    doctor,
-    imports,
-    migrate,
-    rebuild,
-    replay,
-    serve,
-    verify,
-    correct,
-    relabel,
-    withdraw,
-):
+    anchor, correct, docs, doctor, imports, migrate, rebuild, relabel, replay, serve, verify,
+    withdraw, *ACTS,
+):  # fmt: skip
     main.add_command(command)

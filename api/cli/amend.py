@@ -39,7 +39,7 @@ async def _amend(
             refile_to=chart,
         )
         try:
-            receipt, reach = await operation.amend(whole, str(uuid4()))
+            receipt, reach = await operation.entries.amend(whole, str(uuid4()))
         finally:
             await operation.settle()
             await operation.close()

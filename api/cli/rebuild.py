@@ -33,7 +33,8 @@ def rebuild(name: str, as_json: bool, folder: Path) -> None:
         click.echo(msgspec.json.encode(asdict(answer)))
     else:
         rows = ", ".join(f"{count} in {table}" for table, count in answer.rows.items())
-        click.echo(f"{answer.projection}: {answer.events} events read; rows: {rows}")
+        read = f"{answer.events} events, {answer.projected} of them projected"
+        click.echo(f"{answer.projection}: {read}; rows: {rows}")
         if answer.poisoned:
             click.echo(f"{answer.poisoned} events set aside; see table dead_letter")
 
@@ -42,4 +43,5 @@ async def rebuilt(house: House, which: Projection, moved: Moved) -> Rebuilt:
     """Rebuild one read model of all tenants."""
     dsn = house.settings.role_dsn("projector")
     async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
-        return await Rebuild(pool, house.keys, which, moved).run(await house.tenants())
+        rebuild = Rebuild(pool, house.keys, which, moved, house.workers)
+        return await rebuild.run(await house.tenants())

@@ -132,23 +132,38 @@ def _hiv(chart: Chart) -> None:
         ],
     )
     for day, cells in (("2025-06-16", 612), ("2026-06-15", 640)):
-        _count(chart, _CD4, day, {"value": cells, "unit": "cells/uL", "code": "{cells}/uL"})
-        below = {"value": 20, "comparator": "<", "unit": "copies/mL", "code": "{copies}/mL"}
-        _count(chart, _HIV_RNA, day, below)
+        _control(chart, day, cells)
 
 
-def _count(chart: Chart, code: Coding, day: str, value: Json) -> None:
-    laboratory = hl7("observation-category", "laboratory", "Laboratory")
+def _control(chart: Chart, day: str, cells: int) -> None:
+    """The yearly CD4 count and viral load, as one report."""
+    below = {"value": 20, "comparator": "<", "unit": "copies/mL", "code": "{copies}/mL"}
+    count = {"value": cells, "unit": "cells/uL", "code": "{cells}/uL"}
+    timing = {
+        "subject": chart.patient,
+        "effectiveDateTime": _at(f"{day} 08:40"),
+        "issued": _at(f"{day} 16:20"),
+    }
+    results = [
+        chart.add(
+            "Observation",
+            (HIV_LABEL,),
+            status="final",
+            category=[concept(hl7("observation-category", "laboratory", "Laboratory"))],
+            code=concept(code),
+            valueQuantity={**value, "system": "http://unitsofmeasure.org"},
+            **timing,
+        )
+        for code, value in ((_CD4, count), (_HIV_RNA, below))
+    ]
     chart.add(
-        "Observation",
+        "DiagnosticReport",
         (HIV_LABEL,),
         status="final",
-        category=[concept(laboratory)],
-        code=concept(code),
-        subject=chart.patient,
-        effectiveDateTime=_at(f"{day} 08:40"),
-        issued=_at(f"{day} 16:20"),
-        valueQuantity={**value, "system": "http://unitsofmeasure.org"},
+        category=[{"coding": [{"system": f"{_CATEGORY}v2-0074", "code": "LAB"}]}],
+        code=concept(Coding(LOINC, "11502-2", "Laboratory report"), text="HIV control"),
+        result=results,
+        **timing,
     )
 
 

@@ -16,6 +16,7 @@ from domain.care.encounters import (
     Visit,
     WithdrawEncounter,
     correct,
+    list_patients,
     report,
     view,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "WithdrawEncounter",
     "assign",
     "correct",
+    "list_patients",
     "report",
     "view",
     "waits",

@@ -93,6 +93,7 @@ class EncounterWithdrawn(Event, name="care.encounter-withdrawn", version=1, with
 TREATING = frozenset({"arrived", "triaged", "in-progress", "onleave", "finished"})
 
 view = may("care.view", oneself, proxy("records"), treating)
+list_patients = may("care.list-patients", role("clinician"))
 report = may("care.report", operator, system)
 correct = may("care.correct", role("health-information"), operator)
 

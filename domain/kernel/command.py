@@ -110,6 +110,14 @@ class Command(Generic[S]):
         """The streams, the one that plain yields go to first."""
         raise NotImplementedError
 
+    def further(self, _states: tuple[State, ...]) -> tuple[Stream, ...]:
+        """Streams that are known only from what others say; asked until it names no more.
+
+        `_states` are those of `streams` and of what was named before, in that order; `decide` gets
+        all of them.
+        """
+        return ()
+
     def subject(self, _state: S) -> Subject:
         """Whom the rule is asked about; the organisation unless overridden."""
         return Subject()

@@ -68,10 +68,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CareRelation:
-    """A treating relationship derived from an encounter or a care team, with its dates."""
+    """A treating relationship derived from an encounter or a care team, with its dates.
+
+    `reference` is the stream of the encounter or of the team membership, as of `version`.
+    """
 
     chart: str
     reference: str
+    version: int
     since: datetime
     until: datetime | None = None
 
@@ -87,7 +91,12 @@ class RoleHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """What the permission read models say of an actor, at `position` of the tenant's log."""
+    """What the permission read models say of an actor, at `position` of the tenant's log.
+
+    About the chart that was asked for: `kin` are it and the charts that merges made one patient's
+    with it, the survivor first; `deceased` says that the patient has died. `merged` are those of
+    the known charts that are a part of another one.
+    """
 
     person: str | None = None
     practitioner: str | None = None
@@ -97,6 +106,9 @@ class Authority:
     grants: tuple[Grant, ...] = ()
     relations: tuple[CareRelation, ...] = ()
     roles: tuple[RoleHeld, ...] = ()
+    kin: tuple[str, ...] = ()
+    merged: frozenset[str] = frozenset()
+    deceased: bool = False
     position: int = 0
 
     def holds(self, *roles: str) -> RoleHeld | None:

@@ -153,3 +153,21 @@ class Page:
 
     rows: tuple[Row, ...]
     more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A page of charts by their newest row: none later than `until`, after this (at, chart)."""
+
+    first: int
+    until: datetime
+    after: tuple[datetime, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedChart:
+    """A chart in a list that is ordered by the newest row of a panel; without one it sorts last."""
+
+    chart: str
+    at: datetime
+    row: Row | None

@@ -9,8 +9,9 @@ from domain.kernel.command import Command
 from domain.kernel.context import Authority
 from domain.kernel.event import Recorded
 from domain.kernel.perform import Receipt
-from domain.kernel.readmodel import Page, Panel, Row, Select
+from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.rule import Rule
+from domain.registry import Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,19 @@ class Ids(Protocol):
         """An opaque token of a log position."""
 
 
+class Entries(Protocol):
+    """Single entries of a record: their past, whom they reached, and what staff change."""
+
+    async def history(self, record: str) -> tuple[Version, ...]:
+        """Every version of an item, newest first. Raises NotFound."""
+
+    async def reached(self, record: str) -> Reach:
+        """Who saw an item. Raises NotFound."""
+
+    async def amend(self, amendment: Amendment, key: str) -> tuple[Receipt, Reach]:
+        """Correct, relabel or withdraw an item; and who had seen it. Raises a Refusal."""
+
+
 class SchemaContext(Protocol):
     """One operation of one caller. Whatever it reads is in the log before the answer leaves."""
 
@@ -102,6 +116,10 @@ class SchemaContext(Protocol):
     @property
     def ids(self) -> Ids:
         """The tenant's opaque ids."""
+
+    @property
+    def entries(self) -> Entries:
+        """Single entries of records."""
 
     def now(self) -> datetime:
         """The clock."""
@@ -116,8 +134,11 @@ class SchemaContext(Protocol):
     async def display_name(self, rule: Rule) -> str:
         """The caller's own display name. Raises NotFound where the rule refuses."""
 
-    async def may_open(self, rule: Rule, chart: str) -> bool:
-        """Whether the rule permits; a refusal is put on record."""
+    async def opened(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts that the rule opens of those that are one patient's by merges with this one.
+
+        The survivor comes first; none where the rule refuses, and that is put on record.
+        """
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position. Raises NotFound and Unavailable."""
@@ -128,20 +149,25 @@ class SchemaContext(Protocol):
         Charts whose panel is closed to the caller or set aside are left out, without a refusal.
         """
 
+    async def listed(
+        self, panel: Panel, charts: Sequence[str], listing: Listing
+    ) -> tuple[tuple[ListedChart, ...], bool]:
+        """A page of charts by the panel's newest row, and whether more follow.
+
+        Charts whose panel is closed to the caller or set aside are left out, without a refusal.
+        """
+
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching, newest first, and whether more follow. Raises NotFound."""
+
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow. Raises NotFound."""
 
-    async def history(self, record: str) -> tuple[Version, ...]:
-        """Every version of an item, newest first. Raises NotFound."""
-
-    async def reached(self, record: str) -> Reach:
-        """Who saw an item. Raises NotFound."""
-
-    async def amend(self, amendment: Amendment, key: str) -> tuple[Receipt, Reach]:
-        """Correct, relabel or withdraw an item; and who had seen it. Raises a Refusal."""
-
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then. Raises NotFound."""
+
+    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
+        """The other charts that were one patient's by merges with this one at a position."""
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command under an idempotency key. Raises its Refusal."""

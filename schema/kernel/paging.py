@@ -1,8 +1,9 @@
 """Keyset connections (Relay Cursor Connections): forward only, stable under concurrent writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar, cast
 from uuid import UUID
 
 import strawberry
@@ -10,7 +11,7 @@ import strawberry
 from domain.kernel.readmodel import Panel, Row, Select
 from domain.kernel.refusal import Refusal
 from domain.kernel.rule import anyone, may
-from schema.kernel.context import SchemaContext
+from schema.kernel.context import Ids, SchemaContext
 from schema.kernel.ruled import ruled, said
 
 MAX_PAGE = 100
@@ -70,18 +71,53 @@ def checked(first: int) -> int:
     return first
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The cursors of a page, worked out when they are selected."""
+
+    ids: Ids
+    places: Sequence[str]
+    more: bool
+    began_after: bool
+
+    @property
+    def has_next_page(self) -> bool:
+        return self.more
+
+    @property
+    def has_previous_page(self) -> bool:
+        return self.began_after
+
+    @property
+    def start_cursor(self) -> str | None:
+        return self.ids.to_cursor(self.places[0]) if self.places else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        return self.ids.to_cursor(self.places[-1]) if self.places else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed(Generic[T]):
+    """An entry with its place in the list."""
+
+    ids: Ids
+    place: str
+    node: T
+
+    @property
+    def cursor(self) -> str:
+        return self.ids.to_cursor(self.place)
+
+
 def connected(
-    nodes: list[T], cursors: list[str], *, more: bool, began_after: bool
+    ids: Ids, nodes: Sequence[T], places: Sequence[str], *, more: bool, began_after: bool
 ) -> Connection[T]:
-    """A connection of nodes and their cursors."""
+    """A connection of nodes; `places` are what their cursors stand for."""
+    placed = [_Placed(ids, place, node) for place, node in zip(places, nodes, strict=True)]
     return Connection(
-        edges=[Edge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
-        page_info=PageInfo(
-            has_next_page=more,
-            has_previous_page=began_after,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
-        ),
+        edges=cast("list[Edge[T]]", placed),
+        page_info=cast(PageInfo, _Places(ids, places, more, began_after)),
     )
 
 
@@ -101,28 +137,40 @@ async def panel_page(
         panel=panel,
         chart=where.chart,
         first=checked(first),
-        after=None if after is None else _place(context, after),
+        after=None if after is None else place_of(context, after),
         kind=kind,
         matching=matching,
+        others=where.others,
     )
     page = await context.read(select, where.as_of)
     return connected(
+        context.ids,
         [node(context, row) for row in page.rows],
-        [context.ids.to_cursor(f"{row.at.isoformat()}|{row.id}") for row in page.rows],
+        [placed(row.at, row.id) for row in page.rows],
         more=page.more,
         began_after=after is not None,
     )
 
 
 class Where:
-    """Whose record, and as of which position (None: now)."""
+    """Whose record, and as of which position (None: now).
 
-    def __init__(self, chart: str, as_of: int | None = None) -> None:
+    `others` are charts of the same patient that are read as one with `chart`.
+    """
+
+    def __init__(self, chart: str, as_of: int | None = None, others: tuple[str, ...] = ()) -> None:
         self.chart = chart
         self.as_of = as_of
+        self.others = others
 
 
-def _place(context: SchemaContext, cursor: str) -> tuple[datetime, str]:
+def placed(at: datetime, ident: str) -> str:
+    """What the cursor of a row stands for."""
+    return f"{at.isoformat()}|{ident}"
+
+
+def place_of(context: SchemaContext, cursor: str) -> tuple[datetime, str]:
+    """The (at, id) that a cursor stands for. Raises CursorInvalid."""
     at, _, ident = context.ids.from_cursor(cursor).partition("|")
     try:
         return datetime.fromisoformat(at), str(UUID(ident))

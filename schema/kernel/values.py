@@ -1,7 +1,12 @@
-"""GraphQL faces of the clinical value types."""
+"""GraphQL faces of the clinical value types.
+
+A face names attributes of the domain's own value, which is shown as it is: nothing is copied, and
+what nobody selected is never worked out.
+"""
 
 import enum
 from datetime import UTC, datetime
+from typing import cast
 
 import strawberry
 from graphql import GraphQLError
@@ -41,39 +46,30 @@ class Coding:
     @classmethod
     def of(cls, coding: values.Coding) -> "Coding":
         """From the domain."""
-        return cls(system=coding.system, code=coding.code, display=coding.display)
+        return cast("Coding", coding)
 
 
 @strawberry.type(directives=ruled(shape), description="A coded meaning with the words to show.")
 class Concept:
     """FHIR CodeableConcept."""
 
-    text: str = said("The words to show.")
+    words: str = strawberry.field(name="text", description="The words to show.")
     codings: list[Coding] = said("The codes of this meaning.")
 
     @classmethod
     def of(cls, concept: values.Concept) -> "Concept":
         """From the domain."""
-        return cls(text=concept.words, codings=[Coding.of(c) for c in concept.codings])
+        return cast("Concept", concept)
 
     @classmethod
     def maybe(cls, concept: values.Concept | None) -> "Concept | None":
         """From the domain, or null."""
-        return None if concept is None else cls.of(concept)
-
-
-UNKNOWN = values.Concept(
-    (
-        values.Coding(
-            "http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown", "Unknown"
-        ),
-    )
-)
+        return cast("Concept | None", concept)
 
 
 def why_absent(given: values.Concept | None, *said: object) -> Concept | None:
     """Why there is no value; null where one of what was said is there."""
-    return None if any(one is not None for one in said) else Concept.of(given or UNKNOWN)
+    return None if any(one is not None for one in said) else Concept.of(given or values.UNKNOWN)
 
 
 @strawberry.type(directives=ruled(shape), description="A measured amount.")
@@ -88,14 +84,7 @@ class Quantity:
     @classmethod
     def maybe(cls, quantity: values.Quantity | None) -> "Quantity | None":
         """From the domain, or null."""
-        if quantity is None:
-            return None
-        return cls(
-            value=quantity.value,
-            comparator=quantity.comparator,
-            unit=quantity.unit,
-            code=quantity.code,
-        )
+        return cast("Quantity | None", quantity)
 
 
 @strawberry.type(directives=ruled(shape), description="The usual range of a measured value.")
@@ -109,7 +98,7 @@ class ReferenceRange:
     @classmethod
     def of(cls, given: values.ReferenceRange) -> "ReferenceRange":
         """From the domain."""
-        return cls(low=Quantity.maybe(given.low), high=Quantity.maybe(given.high), text=given.text)
+        return cast("ReferenceRange", given)
 
 
 @strawberry.enum(description="How much of a date or time is known.")
@@ -132,9 +121,7 @@ class Moment:
     @classmethod
     def maybe(cls, moment: values.Moment | None) -> "Moment | None":
         """From the domain, or null."""
-        if moment is None:
-            return None
-        return cls(text=moment.text, precision=Precision(moment.precision))
+        return cast("Moment | None", moment)
 
 
 @strawberry.type(directives=ruled(shape), description="Where a fact was stated.")
@@ -147,4 +134,4 @@ class Source:
     @classmethod
     def maybe(cls, source: values.Source | None) -> "Source | None":
         """From the domain, or null."""
-        return None if source is None else cls(system=source.system, type=source.type)
+        return cast("Source | None", source)

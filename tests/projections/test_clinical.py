@@ -10,7 +10,7 @@ from domain.care import CareTeamJoined, CareTeamLeft, EncounterReported, Visit
 from domain.kernel.event import Erased, Unknown
 from domain.kernel.labels import Label
 from domain.kernel.readmodel import Drop, Put, Write
-from domain.kernel.values import Coding, Concept, Identifier, Moment, Name, Period, Quantity, Source
+from domain.kernel.values import Coding, Concept, Moment, Name, Period, Quantity, Source
 from domain.prescriptions import MedicationOrder, PrescriptionReported
 from domain.records import (
     Allergy,
@@ -24,15 +24,10 @@ from domain.records import (
     RecordWithdrawn,
 )
 from domain.registry import (
-    ChartLinked,
-    ChartOpened,
-    DeathReported,
     Demographics,
-    DemographicsReported,
-    PersonRegistered,
 )
 from domain.results import Analyte, Report, ResultReceived
-from projections import care, prescriptions, records, registry, results
+from projections import care, prescriptions, records, results
 from projections.kernel.panels import LONG_AGO
 from tests.projections.recorded import AT, CHART, OTHER, STREAM, recorded
 
@@ -76,53 +71,15 @@ def unlike(writes: Iterator[Write]) -> list[Write]:
     ]
 
 
-def test_a_chart_is_one_undated_row_replaced_by_what_is_reported_later() -> None:
-    mrn = Identifier("urn:mrn", "1")
-    opened = recorded(ChartOpened(identifier=mrn, demographics=ADA), stream=CHART)
-    told = DemographicsReported(identifier=mrn, demographics=LOVELACE)
-    changed = recorded(told, stream=CHART, version=2)
-    row = clear(CHART, LONG_AGO, "open", item=CHART)
-    first = registry.ChartRow(demographics=ADA, identifier=mrn)
-    later = registry.ChartRow(demographics=LOVELACE, identifier=mrn)
-    assert list(registry.project(opened)) == [Put(registry.CHART, row, first, CHART)]
-    assert list(registry.project(changed)) == [Put(registry.CHART, row, later, CHART)]
-
-
-def test_a_death_is_a_row_at_the_time_where_it_is_known() -> None:
-    known = recorded(DeathReported(at=Moment("2026-03")), stream=CHART)
-    unknown = recorded(DeathReported(at=None), stream=CHART)
-    row = registry.DeathRow(at=Moment("2026-03"), reported=AT)
-    assert list(registry.project(known)) == [
-        Put(registry.DEATH, clear(CHART, MARCH, "reported", item=CHART), row, CHART)
-    ]
-    row = registry.DeathRow(at=None, reported=AT)
-    assert list(registry.project(unknown)) == [
-        Put(registry.DEATH, clear(CHART, LONG_AGO, "reported", item=CHART), row, CHART)
-    ]
-
-
-def test_a_link_is_a_row_of_person_and_chart_without_a_document() -> None:
-    linked = recorded(ChartLinked(chart=OTHER, evidence="staff"), chart=None)
-    assert list(registry.project(linked)) == [
-        Put(registry.LINK, {"person": STREAM, "chart": OTHER})
-    ]
-    assert list(registry.project(recorded(PersonRegistered(first_chart=OTHER)))) == []
-
-
-def test_an_erased_chart_loses_its_row_and_other_erased_events_take_nothing() -> None:
-    gone = recorded(Erased(ChartOpened.type_name), stream=CHART)
-    assert list(registry.project(gone)) == [Drop(registry.CHART, {"chart": CHART})]
-    assert list(registry.project(recorded(Erased(ChartLinked.type_name)))) == []
-
-
-def relation(practitioner: str, since: datetime, until: datetime | None) -> Put:
-    """The row of a care relationship."""
+def relation(practitioner: str, since: datetime, until: datetime | None, version: int = 1) -> Put:
+    """The row of a care relationship, as of a version of its stream."""
     values = {
         "chart": CHART,
         "practitioner": practitioner,
         "reference": STREAM,
         "since": since,
         "until": until,
+        "version": version,
     }
     return Put(care.RELATION, values)
 
@@ -152,7 +109,7 @@ def test_a_visit_that_is_reported_again_closes_the_chart_to_all_but_those_who_to
     assert list(care.project(recorded(event, version=version))) == [
         Put(care.ENCOUNTER, clear(STREAM, MARCH, "finished", source="urn:ehr"), row, CHART),
         Drop(care.RELATION, {"chart": CHART, "reference": STREAM}),
-        relation("q", MARCH, None),
+        relation("q", MARCH, None, version),
     ]
     nobody = EncounterReported(encounter=STREAM, visit=Visit(status="cancelled"))
     assert list(care.project(recorded(nobody, version=version)))[1:] == [

@@ -1,0 +1,128 @@
+"""One read-only transaction under row-level security, opened by its first statement.
+
+Statements that are asked for in the same turn of the event loop are sent as one.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+_PLACE = re.compile(r"\$(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A statement over one panel, waiting for its rows."""
+
+    sql: str
+    arguments: Sequence[object]
+    records: asyncio.Future[list[asyncpg.Record]]
+
+
+class Transaction:
+    """The connection of one operation; its settings name tenant and account and end with it."""
+
+    def __init__(self, pool: asyncpg.Pool, tenant: str, account: str) -> None:
+        self._pool = pool
+        self._tenant = tenant
+        self._account = account
+        self._connection: asyncpg.pool.PoolConnectionProxy | None = None
+        self._asked: list[_Asked] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    async def fetch(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
+        """The rows of a statement over one panel: its columns with `shown`, in that order."""
+        asked = _Asked(sql, arguments, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
+        if self._sending is None:
+            # A task of its own: whoever asked first may be cancelled, the others still wait.
+            self._sending = asyncio.create_task(self._send(), name="panel-reads")
+        return await asked.records
+
+    async def fetch_alone(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
+        """The rows of any statement, once the panels that were asked for are read."""
+        while self._sending is not None:
+            await asyncio.wait({self._sending})
+        connection = await self._open()
+        records: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+        return records
+
+    async def _send(self) -> None:
+        """Send what was asked in this turn of the loop, and then what was asked meanwhile."""
+        batch: list[_Asked] = []
+        try:
+            while self._asked:
+                batch, self._asked = self._asked, []
+                await self._answer(batch)
+        except BaseException as error:
+            for asked in (*batch, *self._asked):
+                _fail(asked.records, error)
+            self._asked = []
+        finally:
+            self._sending = None
+
+    async def _answer(self, batch: list[_Asked]) -> None:
+        connection = await self._open()
+        sql, arguments = _together(batch)
+        found: list[list[asyncpg.Record]] = [[] for _ in batch]
+        for record in await connection.fetch(sql, *arguments):
+            found[record["part"]].append(record)
+        for asked, records in zip(batch, found, strict=True):
+            if not asked.records.done():
+                asked.records.set_result(records)
+
+    async def _open(self) -> asyncpg.pool.PoolConnectionProxy:
+        if self._connection is None:
+            self._connection = await self._pool.acquire()
+            await self._connection.execute(
+                f"BEGIN READ ONLY; SELECT"
+                f" set_config('anamnesis.tenant', {_quoted(self._tenant)}, true),"
+                f" set_config('anamnesis.account', {_quoted(self._account)}, true)"
+            )
+        return self._connection
+
+    async def close(self) -> None:
+        """End the transaction and give the connection back; a statement under way is cancelled."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait({self._sending})
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                await connection.execute("ROLLBACK")
+            finally:
+                await self._pool.release(connection)
+
+
+def _fail(records: asyncio.Future[list[asyncpg.Record]], error: BaseException) -> None:
+    if isinstance(error, asyncio.CancelledError):
+        records.cancel()
+    elif not records.done():
+        records.set_exception(error)
+
+
+def _together(batch: Sequence[_Asked]) -> tuple[str, list[object]]:
+    """One statement for all: each row says which part it belongs to, parts keep their order."""
+    arguments: list[object] = []
+    parts = []
+    for number, asked in enumerate(batch):
+        moved = _moved(asked.sql, len(arguments))
+        parts.append(f"(SELECT {number} AS part, panel.* FROM ({moved}) AS panel)")
+        arguments.extend(asked.arguments)
+    together = " UNION ALL ".join(parts)
+    return (
+        f"SELECT * FROM ({together}) AS panels ORDER BY part, shown DESC, at DESC, id DESC",
+        arguments,
+    )
+
+
+def _moved(sql: str, by: int) -> str:
+    return _PLACE.sub(lambda place: f"${int(place[1]) + by}", sql)
+
+
+def _quoted(value: str) -> str:
+    """A text for a statement without parameters; no content of it can end the literal."""
+    return f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')"

@@ -1,0 +1,102 @@
+"""Twenty-five greedy clients beside a modest one: who is refused is told so, and nobody fails.
+
+The modest client has been seen before (a newcomer shares one place with all other newcomers) and
+asks for less than its share of whatever the machine can do.
+Counts only: how long anything takes is printed, and measured by `bench/overload.py`.
+"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from api.serving import listen, serving
+from bench.callers import Callers, Load, Tally
+from domain.consent import GrantProxyAccess
+from tests.api.world import Seedbed, World, living_world
+
+pytestmark = pytest.mark.anyio
+SECONDS = [3.0, pytest.param(60.0, marks=pytest.mark.soak)]
+GREEDY = 25
+MODEST = "query Home { me { id name organization roles } }"
+DEAR = (
+    "query Everything { record { patient { id }"
+    + " ".join(
+        f" {panel}(first: 100) {{ edges {{ cursor node {{ id received source {{ system }} }} }} }}"
+        for panel in ("conditions", "medications", "labReports", "observations", "visits")
+    )
+    + " } }"
+)
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+async def test_a_modest_client_is_served_beside_greedy_ones_who_are_told_to_wait(
+    seconds: float, seedbed: Seedbed, tmp_path: Path
+) -> None:
+    async with living_world(seedbed, tmp_path) as world:
+        await _newcomers(world)
+        async with serving(world.app, listen(0)) as url:
+            assert (await world.ask("omar", MODEST)).status_code == 200
+            modest, greedy, strangers = await _loaded(world, f"{url}/graphql", seconds)
+        assert (await world.ask("rosa", MODEST)).status_code == 200
+    _print("modest", modest)
+    _print("greedy", greedy)
+    _print("strangers", strangers)
+    assert set(modest.milliseconds) == {200}
+    assert set(greedy.milliseconds) == {200, 503}
+    assert set(strangers.milliseconds) <= {401, 503}
+    assert modest.broken == greedy.broken == strangers.broken == 0
+    assert greedy.without_hint == strangers.without_hint == 0
+    assert modest.count(200) > 0
+
+
+async def _newcomers(world: World) -> None:
+    """Accounts that act for Rosa: her record is the largest."""
+    chart = world.seeded.charts["rosa"]
+    for number in range(GREEDY):
+        person = await world.newcomer(f"greedy-{number}")
+        grant = GrantProxyAccess(
+            chart=chart, grantee=person, kind="helper", scopes=("records", "results")
+        )
+        await world.do("riverside", grant)
+
+
+async def _loaded(world: World, url: str, seconds: float) -> tuple[Tally, Tally, Tally]:
+    chart = await world.chart("rosa")
+    dear = DEAR.replace("record {", f'record(chart: "{chart}") {{', 1)
+    greedy = tuple(world.token(f"greedy-{number}") for number in range(GREEDY))
+    callers = [
+        Callers(
+            Load(
+                url=url,
+                tokens=(world.token("omar"),),
+                document=MODEST,
+                seconds=seconds,
+                pause_s=0.5,
+                after_s=1.0,
+            )
+        ),
+        Callers(Load(url=url, tokens=greedy, document=dear, seconds=seconds + 1, connections=3)),
+        Callers(
+            Load(
+                url=url,
+                tokens=("no token",),
+                document=dear,
+                seconds=seconds + 1,
+                connections=20,
+                pause_s=0.05,
+            )
+        ),
+    ]
+    for each in callers:
+        await each.ready()
+    for each in callers:
+        each.go()
+    modest, refused, strangers = await asyncio.gather(*(each.tally() for each in callers))
+    return modest, refused, strangers
+
+
+def _print(who: str, tally: Tally) -> None:
+    for status in sorted(tally.milliseconds):
+        middle, most = tally.percentile(status, 50), tally.percentile(status, 99)
+        print(f"{who}: {status} x {tally.count(status)}, p50 {middle:.0f} ms, p99 {most:.0f} ms")
