@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.postgres.documents import document
+from api.entries import Entries
 from api.graphql import AuditUnavailable, PositionInvalid
 from api.house import House
 from api.looks import Looks
@@ -52,6 +53,7 @@ class Operation:
         self._actor = actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
+        self.entries = Entries(house, actor, self._permits, self._looks, self.do)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
         self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0

@@ -69,6 +69,7 @@ PEOPLE: Final = (
         tenant="riverside",
         staff_role="compliance",
     ),
+    Person(key="ellen", name="Ellen Park", role="proxy of her husband Henry", tenant="riverside"),
     Person(
         key="nora",
         name="Nora Whitfield",
@@ -103,5 +104,6 @@ TEEN: Final = ("messaging", "scheduling")
 PROXIES: Final = (
     Proxy(patient="jun", grantee="mei", kind="caregiver", scopes=EVERYTHING),
     Proxy(patient="tess", grantee="laura", kind="parent", scopes=TEEN),
+    Proxy(patient="henry", grantee="ellen", kind="caregiver", scopes=EVERYTHING),
     Proxy(patient="liam", grantee="aoife", kind="parent", scopes=EVERYTHING),
 )

@@ -14,7 +14,7 @@ from domain.kernel.event import Event
 from domain.kernel.items import Item, relabelled
 from domain.kernel.labels import STAFF, Label
 from domain.kernel.rule import may, oneself, operator, proxy, role, system, treating
-from domain.kernel.values import Concept, Moment, Quantity, ReferenceRange, Source
+from domain.kernel.values import UNKNOWN, Concept, Moment, Quantity, ReferenceRange, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Analyte:
     interpretation: tuple[Concept, ...] = ()
     ranges: tuple[ReferenceRange, ...] = ()
     source: Source | None = None
+    labels: tuple[Label, ...] = ()
 
     @property
     def unit(self) -> str | None:
@@ -42,11 +43,15 @@ class Analyte:
         return None if self.quantity is None else self.quantity.unit or self.quantity.code
 
     @property
+    def absence(self) -> Concept | None:
+        """Why there is no value; None where there is one."""
+        said = self.quantity or self.coded or self.text
+        return None if said is not None else self.absent or UNKNOWN
+
+    @property
     def words(self) -> str | None:
         """The value in words where it is no amount."""
         return self.text or (self.coded.words if self.coded else None)
-
-    labels: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from projections import (
     audit,
     care,
     consent,
+    coverage,
     directory,
     identity,
     prescriptions,
@@ -16,7 +17,8 @@ from projections import (
 PROJECTIONS: tuple[Projection, ...] = tuple(
     module.PROJECTION
     for module in (
-        registry, directory, identity, consent, care, records, results, prescriptions, audit,
+        registry, directory, identity, consent, care, records, results, prescriptions, coverage,
+        audit,
     )
 )  # fmt: skip
 PERMISSIONS = ("registry", "directory", "identity", "consent", "care")
@@ -25,13 +27,14 @@ PANELS: tuple[Panel, ...] = (
     registry.deaths,
     consent.proxies,
     care.visits,
-    records.conditions,
-    records.allergies,
-    records.immunizations,
-    records.observations,
-    records.notes,
+    care.teams,
+    care.orders,
+    *records.PANELS,
     results.reports,
+    results.analytes,
     prescriptions.medications,
+    coverage.policies,
+    coverage.claims,
 )
 
 

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 from domain import directory
 from domain.directory import (
+    Function,
+    FunctionListed,
     Organization,
     OrganizationListed,
+    Place,
+    PlaceListed,
     Practitioner,
     PractitionerListed,
     RoleEnded,
@@ -15,7 +19,7 @@ from domain.directory import (
 from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,8 @@ class EntryRow:
 
     organization: Organization | None = None
     practitioner: Practitioner | None = None
+    place: Place | None = None
+    function: Function | None = None
 
 
 ENTRY = Table("directory_entry", (Column("id", "uuid"),), (Column("kind", "text"),), EntryRow)
@@ -47,6 +53,11 @@ def project(recorded: Recorded) -> Iterator[Write]:
         case PractitionerListed():
             body = EntryRow(practitioner=event.practitioner)
             yield Put(ENTRY, {"id": stream, "kind": "practitioner"}, body)
+        case PlaceListed():
+            yield Put(ENTRY, {"id": stream, "kind": "place"}, EntryRow(place=event.place))
+        case FunctionListed():
+            body = EntryRow(function=event.function)
+            yield Put(ENTRY, {"id": stream, "kind": "function"}, body)
         case RoleGiven():
             period = {"since": event.since, "until": event.until}
             yield Put(ROLE, {"practitioner": stream, "role": event.role, **period})
@@ -61,6 +72,13 @@ PROJECTION = Projection(
     "directory",
     VERSION,
     (ENTRY, STREAM, ROLE),
-    (OrganizationListed, PractitionerListed, RoleGiven, RoleEnded),
+    (
+        OrganizationListed,
+        PractitionerListed,
+        PlaceListed,
+        FunctionListed,
+        RoleGiven,
+        RoleEnded,
+    ),
     project,
 )

@@ -19,6 +19,7 @@ from schema.kernel.ids import chart_of
 from schema.kernel.paging import After, Connection, First, Info, Where, panel_page
 from schema.kernel.ruled import field, ruled
 from schema.opening import opening
+from schema.panels import Panels
 from schema.prescriptions import Medication
 from schema.records import Allergy, Condition, Immunization, Observation
 from schema.registry import Patient
@@ -30,12 +31,15 @@ MaybeChartId = Annotated[
     strawberry.argument(description="The chart's id; your own chart unless given."),
 ]
 
+MaybeCode = Annotated[
+    str | None,
+    strawberry.argument(description="Only this `system|code`, such as http://loinc.org|29463-7."),
+]
+
 
 @strawberry.type(directives=ruled(opening), description="One patient's record.")
-class Record:
+class Record(Panels):
     """Panels of one chart, now or as of a position. Each panel asks its own rule."""
-
-    where: strawberry.Private[Where]
 
     @field(registry.view, "Whose record it is.")
     async def patient(self, info: Info) -> Patient | None:
@@ -89,11 +93,17 @@ class Record:
 
     @field(records.view, "Measurements and statements outside reports, newest first.")
     async def observations(
-        self, info: Info, first: First = 20, after: After = None
+        self, info: Info, code: MaybeCode = None, first: First = 20, after: After = None
     ) -> Connection[Observation] | None:
         """One ruled read."""
         return await panel_page(
-            info, record_panels.observations, self.where, first, after, Observation.of
+            info,
+            record_panels.observations,
+            self.where,
+            first,
+            after,
+            Observation.of,
+            matching=() if code is None else (("code", code),),
         )
 
     @field(care.view, "Visits, newest first.")

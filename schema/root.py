@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import get_object_definition
 
+from schema.amending import AmendingMutation, AmendingQuery
 from schema.audit import AuditQuery
 from schema.care import CareQuery
 from schema.consent import ConsentMutation
@@ -20,8 +21,11 @@ from schema.registry import RegistryMutation, RegistryQuery
 
 def build() -> strawberry.Schema:
     """The public schema. Raises SchemaRefused."""
-    query = merge_types("Query", (IdentityQuery, RecordQuery, CareQuery, RegistryQuery, AuditQuery))
-    mutation = merge_types("Mutation", (ConsentMutation, RegistryMutation))
+    query = merge_types(
+        "Query",
+        (IdentityQuery, RecordQuery, AmendingQuery, CareQuery, RegistryQuery, AuditQuery),
+    )
+    mutation = merge_types("Mutation", (ConsentMutation, AmendingMutation, RegistryMutation))
     _describe(query, "Reads; each is on record before its answer leaves.")
     _describe(mutation, "Changes; each takes an idempotency key.")
     schema = strawberry.Schema(

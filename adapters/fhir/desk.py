@@ -12,9 +12,10 @@ from adapters.fhir.references import References, source_key
 from adapters.fhir.report import Tally
 from adapters.fhir.resources import DiagnosticReport, Reference
 from domain.kernel.command import Command
+from domain.kernel.labels import Label
 from domain.kernel.values import Source
 
-SHARED = frozenset({"Organization", "Practitioner"})
+SHARED = frozenset({"Organization", "Practitioner", "Location", "PractitionerRole"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,11 @@ class Desk:
     def key(self, entry: Entry) -> str:
         """What the resource is known by at its source."""
         return source_key(self.source, entry.resource_type, entry.id)
+
+    def labels(self, entry: Entry) -> tuple[Label, ...]:
+        """The sensitivity labels that rules give the resource."""
+        del entry
+        return ()
 
     async def keep(self, chart: str | None, *entries: Entry) -> None:
         """Store received bytes under the chart's key, or the organisation's."""

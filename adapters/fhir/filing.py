@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-from adapters.fhir import resources
+from adapters.fhir import kinds, resources
 from adapters.fhir.desk import Desk
+from adapters.fhir.kinds.facts import answer_orders
 from adapters.fhir.mapping import care, directory, prescriptions, records, registry, results
 from adapters.fhir.mapping.values import Unusable, business_key
 from adapters.fhir.reading import Entry, Malformed
@@ -171,6 +172,7 @@ async def _observation(desk: Desk, entry: Entry) -> None:
         entry, ReceiveResult(chart=chart, key=desk.key(entry), report=report, source=origin)
     )
     desk.settle("standalone_laboratory", entry)
+    await answer_orders(desk, chart, given.based_on)
 
 
 async def _report(desk: Desk, entry: Entry) -> None:
@@ -194,6 +196,7 @@ async def _report(desk: Desk, entry: Entry) -> None:
     )
     desk.settle(f"{report.category}_reports", entry)
     desk.settle("in_reports", *measured)
+    await answer_orders(desk, chart, given.based_on)
 
 
 async def _measured(desk: Desk, entry: Entry, chart: str) -> results.Measured:
@@ -251,6 +254,7 @@ def _reasons(desk: Desk, given: resources.MedicationRequest) -> list[resources.C
 
 
 _FILED_BY: dict[str, Callable[[Desk, Entry], Awaitable[None]]] = {
+    **kinds.FILED_BY,
     "Organization": _organization,
     "Practitioner": _practitioner,
     "Patient": _patient,
@@ -265,7 +269,7 @@ _FILED_BY: dict[str, Callable[[Desk, Entry], Awaitable[None]]] = {
     "Observation": _observation,
 }
 _EARLY = (
-    frozenset(("Organization", "Practitioner")),
+    frozenset(("Organization", "Practitioner")) | kinds.EARLY,
     frozenset(("Patient",)),
     frozenset(("Encounter",)),
 )

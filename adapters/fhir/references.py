@@ -19,6 +19,7 @@ _RESERVED = {
     "Practitioner": "directory.practitioner",
     "Organization": "directory.organization",
     "Encounter": "care.encounter",
+    "Location": "directory.place",
 }
 _CONDITIONAL = re.compile(r"(\w+)\?identifier=(.+)")
 _NAMED = re.compile(r"([A-Z][A-Za-z]{1,39})[/?]")

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 import click
 
+from api.cli.amend import correct, relabel, withdraw
 from api.cli.anchor import anchor
 from api.cli.docs import docs
 from api.cli.doctor import doctor
@@ -47,6 +48,7 @@ def main() -> None:
 
 
 for command in (
-    anchor, docs, doctor, imports, migrate, rebuild, replay, serve, verify, *ACTS,
+    anchor, correct, docs, doctor, imports, migrate, rebuild, relabel, replay, serve, verify,
+    withdraw, *ACTS,
 ):  # fmt: skip
     main.add_command(command)

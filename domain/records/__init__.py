@@ -1,5 +1,6 @@
 """Filed clinical facts that belong to nobody else: problems, allergies, immunisations,
-observations outside reports, notes and whatever else a source states of a patient.
+observations outside reports, procedures, documents, plans, devices and whatever else a source
+states of a patient.
 """
 
 from domain.records.facts import (
@@ -20,6 +21,7 @@ from domain.records.filing import (
     RecordRelabelled,
     RecordWithdrawn,
     RelabelRecord,
+    ResourceUnusable,
     WithdrawRecord,
     correct,
     file,
@@ -27,23 +29,74 @@ from domain.records.filing import (
     view,
     withdraw,
 )
+from domain.records.keeping import (
+    KeepResource,
+    Resource,
+    ResourceKept,
+)
+from domain.records.plans import (
+    Activity,
+    Agent,
+    Attachment,
+    CarePlan,
+    Device,
+    Document,
+    Goal,
+    ImagingStudy,
+    Procedure,
+    Provenance,
+    Series,
+    Target,
+)
+from domain.records.statements import (
+    Answer,
+    Answers,
+    FamilyHistory,
+    Flag,
+    Prediction,
+    RelatedPerson,
+    RiskAssessment,
+)
 
 __all__ = [
+    "Activity",
+    "Agent",
     "Allergy",
+    "Answer",
+    "Answers",
+    "Attachment",
+    "CarePlan",
     "Component",
     "Condition",
     "CorrectRecord",
+    "Device",
+    "Document",
     "Fact",
+    "FamilyHistory",
     "FileRecord",
+    "Flag",
+    "Goal",
+    "ImagingStudy",
     "Immunization",
+    "KeepResource",
     "Note",
     "Observation",
+    "Prediction",
+    "Procedure",
+    "Provenance",
     "Reaction",
     "RecordCorrected",
     "RecordFiled",
     "RecordRelabelled",
     "RecordWithdrawn",
     "RelabelRecord",
+    "RelatedPerson",
+    "Resource",
+    "ResourceKept",
+    "ResourceUnusable",
+    "RiskAssessment",
+    "Series",
+    "Target",
     "WithdrawRecord",
     "correct",
     "file",

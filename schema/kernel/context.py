@@ -26,6 +26,54 @@ class TrailQuery:
     before: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one statement changed: the field, and what it said before and after, in words."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A statement of an item, or its end; `what` is `stated`, `changed`, `relabelled`, `withdrawn`.
+
+    `changes` are empty where nothing changed or where the content is not this patient's.
+    """
+
+    event: str
+    version: int
+    what: str
+    at: datetime
+    occurred: str
+    by: str
+    reason: str | None
+    source: str | None
+    labels: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What staff want to change of an item: one of resource (FHIR JSON), codes, and withdrawal."""
+
+    record: str
+    reason: str
+    expected_version: int | None = None
+    resource: str | None = None
+    codes: tuple[str, ...] | None = None
+    refile_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Who saw an item: the accounts and the applications, by id."""
+
+    people: tuple[str, ...]
+    applications: tuple[str, ...]
+
+
 class Ids(Protocol):
     """Opaque ids, cursors and position tokens of one tenant."""
 
@@ -45,6 +93,19 @@ class Ids(Protocol):
         """An opaque token of a log position."""
 
 
+class Entries(Protocol):
+    """Single entries of a record: their past, whom they reached, and what staff change."""
+
+    async def history(self, record: str) -> tuple[Version, ...]:
+        """Every version of an item, newest first. Raises NotFound."""
+
+    async def reached(self, record: str) -> Reach:
+        """Who saw an item. Raises NotFound."""
+
+    async def amend(self, amendment: Amendment, key: str) -> tuple[Receipt, Reach]:
+        """Correct, relabel or withdraw an item; and who had seen it. Raises a Refusal."""
+
+
 class SchemaContext(Protocol):
     """One operation of one caller. Whatever it reads is in the log before the answer leaves."""
 
@@ -55,6 +116,10 @@ class SchemaContext(Protocol):
     @property
     def ids(self) -> Ids:
         """The tenant's opaque ids."""
+
+    @property
+    def entries(self) -> Entries:
+        """Single entries of records."""
 
     def now(self) -> datetime:
         """The clock."""

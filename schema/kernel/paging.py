@@ -129,6 +129,7 @@ async def panel_page(
     after: str | None,
     node: Callable[[SchemaContext, Row], T],
     kind: str | None = None,
+    matching: tuple[tuple[str, str], ...] = (),
 ) -> Connection[T]:
     """One ruled read of a panel as a connection."""
     context = info.context
@@ -138,6 +139,7 @@ async def panel_page(
         first=checked(first),
         after=None if after is None else place_of(context, after),
         kind=kind,
+        matching=matching,
         others=where.others,
     )
     page = await context.read(select, where.as_of)
