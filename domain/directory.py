@@ -56,6 +56,16 @@ class PractitionerListed(
     source: Source | None = None
 
 
+class EntryAwaited(Event, name="directory.entry-awaited", version=1, key_class="directory"):
+    """Somebody refers to an entry that nobody has listed yet; its later listing stands here.
+
+    `kind` is `organization`, `practitioner` or `place`; `display` is what the referrer calls it.
+    """
+
+    kind: str
+    display: str | None = None
+
+
 class RoleGiven(Event, name="directory.role-given", version=1, key_class="directory"):
     """The practitioner or staff member holds a role from now on."""
 
@@ -90,6 +100,7 @@ class Listing:
     """A directory entry: what was last listed, and the roles held."""
 
     id: str
+    awaited: bool = False
     listed: Organization | Practitioner | None = None
     roles: frozenset[str] = frozenset()
 
@@ -101,6 +112,8 @@ class Listing:
     def evolve(self, event: Event | Erased | Unknown) -> "Listing":
         """The entry after an event."""
         match event:
+            case EntryAwaited():
+                return replace(self, awaited=True)
             case OrganizationListed():
                 return replace(self, listed=event.organization)
             case PractitionerListed():
@@ -113,39 +126,71 @@ class Listing:
 
 
 class ListOrganization(Command[Listing], name="directory.list-organization", rule=report):
-    """File an organisation under its business identifier."""
+    """File an organisation under its business identifiers.
+
+    `also` are further identifiers of the same entry. `only_new` leaves what is listed as it is.
+    """
 
     key: str
     organization: Organization
     source: Source | None = None
+    also: tuple[str, ...] = ()
+    only_new: bool = False
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The organisation of this identifier."""
-        return (Stream(fold=Listing, reserved=Reserved("directory.organization", self.key)),)
+        """The entry that any of the identifiers stands for."""
+        return (entry("organization", self.key, self.also),)
 
     def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
         """An event when something differs from the last listing."""
+        if state.listed is not None and self.only_new:
+            return
         if state.listed != self.organization:
             yield OrganizationListed(organization=self.organization, source=self.source)
 
 
 class ListPractitioner(Command[Listing], name="directory.list-practitioner", rule=report):
-    """File a practitioner or staff member under their business identifier."""
+    """File a practitioner or staff member under their business identifiers.
+
+    `also` are further identifiers of the same entry. `only_new` leaves what is listed as it is.
+    """
 
     key: str
     practitioner: Practitioner
     source: Source | None = None
+    also: tuple[str, ...] = ()
+    only_new: bool = False
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The practitioner of this identifier."""
-        return (Stream(fold=Listing, reserved=Reserved("directory.practitioner", self.key)),)
+        """The entry that any of the identifiers stands for."""
+        return (entry("practitioner", self.key, self.also),)
 
     def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
         """An event when something differs from the last listing."""
+        if state.listed is not None and self.only_new:
+            return
         if state.listed != self.practitioner:
             yield PractitionerListed(practitioner=self.practitioner, source=self.source)
+
+
+class AwaitEntry(Command[Listing], name="directory.await-entry", rule=report):
+    """Reserve the place of an entry that is referred to before it is listed."""
+
+    kind: str
+    key: str
+    display: str | None = None
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The entry that will be listed under this identifier."""
+        return (entry(self.kind, self.key),)
+
+    def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
+        """Nothing for an entry that is listed or awaited."""
+        if state.listed is None and not state.awaited:
+            yield EntryAwaited(kind=self.kind, display=self.display)
 
 
 class GiveRole(Command[Listing], name="directory.give-role", rule=appoint):
@@ -184,3 +229,9 @@ class EndRole(Command[Listing], name="directory.end-role", rule=appoint):
         """Nothing when the role is not held."""
         if self.role in state.roles:
             yield RoleEnded(role=self.role)
+
+
+def entry(kind: str, key: str, also: tuple[str, ...] = ()) -> Stream:
+    """The stream of an entry that is known by one identifier or several."""
+    named = tuple(Reserved(f"directory.{kind}", value) for value in dict.fromkeys((key, *also)))
+    return Stream(fold=Listing, reserved=named[0], also=named[1:])

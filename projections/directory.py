@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domain import directory
 from domain.directory import (
+    EntryAwaited,
     Organization,
     OrganizationListed,
     Practitioner,
@@ -20,10 +21,11 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRow:
-    """An organisation or a practitioner as last listed."""
+    """An organisation or a practitioner as last listed; before that, what a referrer calls it."""
 
     organization: Organization | None = None
     practitioner: Practitioner | None = None
+    awaited_as: str | None = None
 
 
 ENTRY = Table("directory_entry", (Column("id", "uuid"),), (Column("kind", "text"),), EntryRow)
@@ -37,6 +39,8 @@ def project(recorded: Recorded) -> Iterator[Write]:
     event, stream = recorded.event, recorded.header.stream
     yield Put(STREAM, {"id": stream, "version": recorded.version})
     match event:
+        case EntryAwaited():
+            yield Put(ENTRY, {"id": stream, "kind": event.kind}, EntryRow(awaited_as=event.display))
         case OrganizationListed():
             body = EntryRow(organization=event.organization)
             yield Put(ENTRY, {"id": stream, "kind": "organization"}, body)
@@ -56,6 +60,6 @@ PROJECTION = Projection(
     "directory",
     VERSION,
     (ENTRY, STREAM, ROLE),
-    (OrganizationListed, PractitionerListed, RoleGiven, RoleEnded),
+    (EntryAwaited, OrganizationListed, PractitionerListed, RoleGiven, RoleEnded),
     project,
 )

@@ -14,7 +14,7 @@ import pytest
 
 from adapters.embedded import EmbeddedPostgres
 from adapters.fhir.importing import import_bundles
-from adapters.fhir.reading import bundles_at, read_bundle
+from adapters.fhir.files import bundles_at, read_bundle
 from adapters.fhir.report import ImportReport
 from adapters.postgres.trail import Trail
 from api.cli.place import operator_actor

@@ -8,7 +8,8 @@ import pytest
 
 from adapters.fhir.importing import import_bundles
 from adapters.fhir.mapping.values import NPI
-from adapters.fhir.reading import Problem, read_bundle
+from adapters.fhir.files import read_bundle
+from adapters.fhir.reading import Problem
 from adapters.fhir.report import ImportReport, Progress
 from domain.care import EncounterReported
 from domain.kernel.command import Command, Reserved

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapters.fhir import resources
-from adapters.fhir.reading import Malformed, Problem, Unreadable, bundles_at, read_bundle
+from adapters.fhir.files import bundles_at, read_bundle
+from adapters.fhir.reading import Malformed, Problem, Unreadable
 from tests.adapters.fhir.bundles import bundle, concept, observation, patient, write
 
 

@@ -11,7 +11,7 @@ import pytest
 from adapters.fhir import resources
 from adapters.fhir.importing import import_bundles
 from adapters.fhir.mapping import records
-from adapters.fhir.reading import bundles_at, read_bundle
+from adapters.fhir.files import bundles_at, read_bundle
 from adapters.fhir.report import ImportReport
 from domain.records import RecordFiled
 from domain.results import ResultReceived
