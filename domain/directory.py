@@ -100,9 +100,9 @@ class Listing:
     """A directory entry: what was last listed, and the roles held."""
 
     id: str
-    awaited: bool = False
     listed: Organization | Practitioner | None = None
     roles: frozenset[str] = frozenset()
+    awaited: bool = False
 
     @classmethod
     def initial(cls, stream: str) -> "Listing":
