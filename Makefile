@@ -12,7 +12,7 @@ UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-samples test-peers check bench soak docs format lock new slice
+.PHONY: help setup demo test test-samples test-peers check bench soak docs changes format lock new slice
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 | /p' $(MAKEFILE_LIST) | awk -F ' [|] ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ test-samples: $(STAMP) ## the tests over real sample input; SAMPLES=../shared/da
 	@echo "Running the tests over the samples in $(SAMPLES)"
 	@ANAMNESIS_SAMPLES="$(abspath $(SAMPLES))" $(PYTEST) -m samples
 
-test-peers: $(STAMP) ## the suite on Debian's PostgreSQL 15 and on the newest Python at hand
+test-peers: $(STAMP) ## the suite on PostgreSQL 15 and the newest Python; npm clients of the API
 	@.ci/peers $(VENV) "$(WORKERS)"
 
 check: $(STAMP) ## format, lint, types, imports, contracts
@@ -64,6 +64,9 @@ soak: $(STAMP) ## the long forms of the tests
 docs: $(STAMP) ## writes the generated pages of docs/
 	@echo "Writing the generated pages of docs/"
 	@$(BIN)/anamnesis docs
+
+changes: $(STAMP) ## what the GraphQL schema changed since the last release
+	@$(BIN)/python -m tests.contracts.schema_changes
 
 format: $(STAMP) ## formats the code and mends what ruff can mend
 	@echo "Formatting"

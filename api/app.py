@@ -11,11 +11,15 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Scope
 
-from api.auth.tokens import TokenRejected, TokenVerifier
-from api.context import Operation
-from api.graphql import GraphQLEndpoint, Unauthenticated
-from api.house import House
+from api.admission import PACE, STRANGERS, Admission, known_limits, places
+from api.auth.tokens import TokenVerifier
+from api.caller import Bearers, claims_of
+from api.context import Operation, unhurried
+from api.graphql import GraphQLEndpoint
+from api.house import POOL_SIZE, House
+from api.metrics import OPENED, Metrics
 from api.opaque import OpaqueIds
+from api.trusted import trusted_documents
 from domain.kernel.context import Actor
 from schema.root import build, executable
 
@@ -27,18 +31,12 @@ class Door:
 
     def __init__(self, house: House, verifier: TokenVerifier) -> None:
         self._house = house
-        self._verifier = verifier
+        self._bearers = Bearers(verifier)
         self._ids: dict[str, OpaqueIds] = {}
 
-    async def open(self, _scope: Scope, headers: Mapping[str, str]) -> Operation:
+    async def open(self, scope: Scope, _headers: Mapping[str, str]) -> Operation:
         """The operation of a bearer. Raises Unauthenticated."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("no-token")
-        try:
-            claims = self._verifier.verify(token)
-        except TokenRejected as error:
-            raise Unauthenticated(error.code) from None
+        claims = claims_of(scope, self._bearers)
         actor = Actor(
             tenant=claims.tenant,
             id=claims.subject,
@@ -47,7 +45,11 @@ class Door:
             client=claims.client,
         )
         ids = await self.ids(claims.tenant)
-        return Operation(self._house, actor, ids, secrets.token_hex(8))
+        operation = Operation(
+            self._house, actor, ids, secrets.token_hex(8), scope.get(PACE, unhurried)
+        )
+        scope[OPENED] = operation
+        return operation
 
     async def ids(self, tenant: str) -> OpaqueIds:
         """The opaque ids of a tenant."""
@@ -61,10 +63,25 @@ async def ids_of(house: House, tenant: str) -> OpaqueIds:
     return OpaqueIds(tenant, await house.keys.tenant_secret(tenant, "opaque-id"))
 
 
-def application(house: House, verifier: TokenVerifier, *, development: bool = False) -> Starlette:
+def application(
+    house: House,
+    verifier: TokenVerifier,
+    *,
+    development: bool = False,
+    metrics: Metrics | None = None,
+) -> Starlette:
     """The ASGI application over an open house; who runs it opens and closes the house."""
     door = Door(house, verifier)
-    graphql = GraphQLEndpoint(executable(build()), door.open, development=development)
+    endpoint = GraphQLEndpoint(
+        executable(build()),
+        door.open,
+        development=development,
+        operations=trusted_documents(),
+        trusted_only=house.settings.trusted_only,
+    )
+    known = known_limits(house.settings.in_service or places(POOL_SIZE))
+    admission = Admission(endpoint, Bearers(verifier), known, STRANGERS)
+    graphql = admission if metrics is None else metrics.observed(admission, house)
 
     async def alive(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "pass"})

@@ -6,20 +6,17 @@ may the answer leave. Positions and ids go out as opaque tokens of the tenant.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.keys.refused import KeyRefused
 from adapters.postgres.documents import document
-from adapters.postgres.quarantine import set_aside
-from adapters.postgres.reads import ReadTransaction
 from api.graphql import AuditUnavailable, PositionInvalid
 from api.house import House
 from api.looks import Looks
 from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
+from api.panelreads import PanelReads
 from api.permits import Permits
 from api.retryable import retryable
 from domain.kernel.command import Command
@@ -28,26 +25,35 @@ from domain.kernel.event import Recorded
 from domain.kernel.log import Appended, Conflict, Known
 from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import Page, Panel, Row, Select
-from domain.kernel.refusal import NotFound, Unavailable
-from domain.kernel.rule import Permit, Rule
+from domain.kernel.refusal import NotFound
+from domain.kernel.rule import Rule
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
 from schema.kernel.context import TrailQuery
 
+Pace = Callable[[], Awaitable[None]]
 _ALL = tuple(projection.name for projection in PROJECTIONS)
+
+
+async def unhurried() -> None:
+    """The pace where nobody else is served."""
 
 
 class Operation:
     """The context of one GraphQL operation; implements SchemaContext and OperationContext."""
 
-    def __init__(self, house: House, actor: Actor, ids: OpaqueIds, correlation: str) -> None:
+    def __init__(
+        self, house: House, actor: Actor, ids: OpaqueIds, correlation: str, pace: Pace = unhurried
+    ) -> None:
         self._house = house
+        self._pace = pace
         self._actor = actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
-        self._reads = ReadTransaction(house.api, house.keys, actor.tenant, actor.id)
+        self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0
+        self.changes = False
         self.ids = ids
         self.correlation = correlation
         self.tenant = actor.tenant
@@ -80,51 +86,15 @@ class Operation:
         return False
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
-        """A page of a panel, now or as of a position."""
-        if as_of is not None:
-            return await self._officer.page(select, as_of)
-        permits = await self._permits_of(select)
-        covered = replace(select, others=tuple(c for c in permits if c != select.chart))
-        sensitive = all(permit.sensitive for permit in permits.values())
-        try:
-            page = await self._reads.page(covered, sensitive=sensitive)
-        except KeyRefused as error:
-            raise Unavailable() from error
-        panel = select.panel
-        for chart, permit in permits.items():
-            seen = [r.id for row in page.rows for r in (row, *row.alike) if r.chart == chart]
-            if seen or chart == select.chart:
-                self._looks.saw(chart, permit.basis, panel.rule.name, panel.name, seen)
-        return page
-
-    async def _permits_of(self, select: Select) -> dict[str, Permit]:
-        """The permit of each chart to read; other charts that are closed are left out.
-
-        Raises Unavailable where one of them is set aside: half a record would look whole.
-        """
-        rule, projection = select.panel.rule, select.panel.projection
-        permit, aside = await self._permits.of_chart(rule, select.chart)
-        permits = {select.chart: permit}
-        if select.others:
-            permits |= await self._permits.of_charts(rule, select.others)
-            hidden = await set_aside(self._house.api, self.tenant, projection, [*select.others])
-            aside |= {projection} if hidden & permits.keys() else set()
-        if projection in aside:
-            raise Unavailable()
-        return permits
+        """A page of a panel, now or as of a position; cheaper operations may go first."""
+        await self._pace()
+        return await (
+            self._panels.page(select) if as_of is None else self._officer.page(select, as_of)
+        )
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:
         """The newest row of each chart whose panel is open and not set aside."""
-        permits = await self._permits.of_charts(panel.rule, charts)
-        hidden = await set_aside(self._house.api, self.tenant, panel.projection, list(permits))
-        try:
-            rows = await self._reads.first_rows(panel.table, [*permits.keys() - hidden])
-        except KeyRefused as error:
-            raise Unavailable() from error
-        for chart, row in rows.items():
-            basis = permits[chart].basis
-            self._looks.saw(chart, basis, panel.rule.name, panel.name, [row.id])
-        return rows
+        return await self._panels.first_rows(panel, charts)
 
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""
@@ -136,6 +106,7 @@ class Operation:
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""
+        self.changes = True
         request = Request(command=command, actor=self._actor, key=key, correlation=self.correlation)
         with retryable():
             receipt = await self._house.do(request)
@@ -167,9 +138,13 @@ class Operation:
             return {}
         return {"position": self.ids.position_token(self._position)}
 
+    def tag(self, encoded: bytes) -> str:
+        """The keyed hash of an answer to this account."""
+        return self.ids.tag(self.account, encoded)
+
     async def close(self) -> None:
         """End the read transaction."""
-        await self._reads.close()
+        await self._panels.close()
 
 
 def _durable(answer: Appended | Conflict | Known) -> bool:

@@ -34,12 +34,18 @@ class ClockSkew(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """What one process works with; opened and closed by `open_house`."""
+    """What one process works with; opened and closed by `open_house`.
+
+    An operation holds a connection of `reads` until its answer is ready and asks for permissions
+    meanwhile. Those come from `api`, whose users hold nothing else while they wait for it, so that
+    operations never wait for each other in a circle.
+    """
 
     settings: Settings
     keys: KeyTree
     objects: ObjectStore
     api: asyncpg.Pool
+    reads: asyncpg.Pool
     auditor: asyncpg.Pool
     writer: Writer
     log: PostgresLog
@@ -66,6 +72,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         stack.push_async_callback(store.close)
         keys = KeyTree(root, store)
         api = await stack.enter_async_context(_pool(settings.role_dsn("api"), POOL_SIZE))
+        reads = await stack.enter_async_context(_pool(settings.role_dsn("api"), POOL_SIZE))
         auditor = await stack.enter_async_context(_pool(settings.role_dsn("auditor"), 4))
         await _check_clock(api)
         progress = Progress(api, PERMISSIONS)
@@ -80,6 +87,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             keys=keys,
             objects=ObjectStore.local(settings.objects),
             api=api,
+            reads=reads,
             auditor=auditor,
             writer=writer,
             log=PostgresLog(api, writer, keys, authorities, progress),
@@ -140,7 +148,14 @@ def create_root(settings: Settings) -> None:
 
 
 def _pool(dsn: str, size: int) -> asyncpg.Pool:
-    return asyncpg.create_pool(dsn, min_size=1, max_size=size)
+    return asyncpg.create_pool(dsn, min_size=1, max_size=size, reset=_nothing)
+
+
+async def _nothing(_connection: asyncpg.Connection) -> None:
+    """No query on release: every setting of ours ends with its transaction.
+
+    asyncpg rolls back a transaction that was left open, and takes listeners off, by itself.
+    """
 
 
 async def _check_clock(pool: asyncpg.Pool) -> None:

@@ -30,6 +30,7 @@ class OpaqueIds:
         self._secret = secret
         self._ciphers: dict[str, Cipher[modes.ECB]] = {}
         self._siv = AESSIV(hmac.digest(secret, b"cursor", "sha256"))
+        self._tag_key = hmac.digest(secret, f"tag\0{tenant}".encode(), "sha256")
 
     def hide(self, kind: str, ident: str) -> str:
         """22 characters of base64url behind the kind's name: `chart_...`."""
@@ -82,6 +83,11 @@ class OpaqueIds:
             return int(self.unseal("position", token))
         except ValueError:
             raise TokenInvalid from None
+
+    def tag(self, account: str, content: bytes) -> str:
+        """22 characters of base64url: a keyed hash of what an account is shown."""
+        digest = hmac.digest(self._tag_key, account.encode() + b"\0" + content, "sha256")
+        return base64.urlsafe_b64encode(digest[:16])[:22].decode()
 
     def _cipher(self, kind: str) -> Cipher[modes.ECB]:
         if kind not in self._ciphers:

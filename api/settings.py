@@ -1,28 +1,61 @@
-"""Where a process finds its database, keys and objects. Given DSNs always win over embedded."""
+"""Where a process finds its database, keys and objects. Given DSNs always win over embedded.
+
+A setting that is absent, not understood or not known ends the start with its name: a misspelt
+variable must not be an unnoticed default.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-ROLES = ("api", "projector", "worker", "auditor")
+ROLES = ("api", "projector", "worker", "auditor", "tool")
+PROFILES = ("production", "development", "demo")
+PREFIX = "ANAMNESIS_"
+NEEDED = ("DSN", "KEYS", "OBJECTS")
+_ROLE_DSNS = tuple(f"DSN_{role.upper()}" for role in ROLES)
+KNOWN = frozenset({*NEEDED, *_ROLE_DSNS, "PROFILE", "TRUSTED_ONLY", "IN_SERVICE"})
+BESIDE = frozenset({"PG_BINARIES", "SAMPLES", "SOAK", "APPROVE", "TENANT", "FIRST_VERSION"})
+"""Variables of tests, and of the recorder of `adapters.library`."""
 
 
 class SettingMissing(Exception):
     """A setting is absent. Set the named environment variable, or use `anamnesis demo`."""
 
 
+class SettingUnclear(Exception):
+    """A setting is not understood. Give what is named, or leave the variable out."""
+
+    def __init__(self, name: str, wanted: str) -> None:
+        super().__init__(f"{name}: {wanted}")
+        self.name = name
+
+
+class SettingUnknown(Exception):
+    """There is no such setting. Remove the variable, or correct its name."""
+
+    def __init__(self, name: str) -> None:
+        near = get_close_matches(name, [PREFIX + known for known in KNOWN], n=1)
+        super().__init__(f"{name}; did you mean {near[0]}?" if near else name)
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What `open_house` needs; `dsn` is the owner's, the roles sign in with their own.
 
-    `roles` holds the DSNs that were given per role, by role name.
+    `roles` holds the DSNs that were given per role, by role name. With `trusted_only` the API
+    executes the documents of schema/operations and no other.
     """
 
     dsn: str
     keys: Path
     objects: Path
     profile: str = "production"
+    in_service: int = 0
+    """Operations at once; by cores and connections where it is 0."""
+    trusted_only: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)
 
     def role_dsn(self, role: str) -> str:
@@ -44,22 +77,54 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS, ANAMNESIS_PROFILE, and per role
-        ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR.
+        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS; ANAMNESIS_PROFILE (one of PROFILES),
+        ANAMNESIS_TRUSTED_ONLY (1 or 0), ANAMNESIS_IN_SERVICE (operations at once), and per role
+        ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR, _TOOL.
 
-        Raises SettingMissing with the name of what is absent.
+        Raises SettingMissing, SettingUnclear or SettingUnknown with the variable's name.
         """
-        for name in ("ANAMNESIS_DSN", "ANAMNESIS_KEYS", "ANAMNESIS_OBJECTS"):
-            if not environment.get(name):
-                raise SettingMissing(name)
+        given = {
+            name.removeprefix(PREFIX): value
+            for name, value in environment.items()
+            if name.startswith(PREFIX) and value
+        }
+        for name in sorted(given.keys() - KNOWN - BESIDE):
+            raise SettingUnknown(PREFIX + name)
+        for name in NEEDED:
+            if name not in given:
+                raise SettingMissing(PREFIX + name)
         return cls(
-            dsn=environment["ANAMNESIS_DSN"],
-            keys=Path(environment["ANAMNESIS_KEYS"]),
-            objects=Path(environment["ANAMNESIS_OBJECTS"]),
-            profile=environment.get("ANAMNESIS_PROFILE", "production"),
+            dsn=_dsn("DSN", given),
+            keys=Path(given["KEYS"]),
+            objects=Path(given["OBJECTS"]),
+            profile=_one_of("PROFILE", given, PROFILES),
+            in_service=_count("IN_SERVICE", given),
+            trusted_only=_one_of("TRUSTED_ONLY", given, ("0", "1")) == "1",
             roles={
-                role: environment[f"ANAMNESIS_DSN_{role.upper()}"]
+                role: _dsn(f"DSN_{role.upper()}", given)
                 for role in ROLES
-                if environment.get(f"ANAMNESIS_DSN_{role.upper()}")
+                if f"DSN_{role.upper()}" in given
             },
         )
+
+
+def _dsn(name: str, given: Mapping[str, str]) -> str:
+    scheme = given[name].partition("://")[0]
+    if scheme not in ("postgresql", "postgres"):
+        raise SettingUnclear(PREFIX + name, "postgresql://user@host:port/database")
+    return given[name]
+
+
+def _one_of(name: str, given: Mapping[str, str], known: tuple[str, ...]) -> str:
+    """The given value, or the first of the known ones."""
+    value = given.get(name, known[0])
+    if value not in known:
+        raise SettingUnclear(PREFIX + name, " or ".join(known))
+    return value
+
+
+def _count(name: str, given: Mapping[str, str]) -> int:
+    value = given.get(name, "0")
+    if not (value.isascii() and value.isdigit()):
+        raise SettingUnclear(PREFIX + name, "a whole number")
+    return int(value)

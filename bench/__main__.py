@@ -5,12 +5,17 @@ import sys
 
 import uvloop
 
-from bench import append, verify
+from bench import append, cost, overload, verify
 from bench.ground import ground
 from bench.measure import Pace
 
 # append comes last, and in it the line with the figure that was promised first.
-BENCHES = {"verify": verify.lines, "append": append.lines}
+BENCHES = {
+    "overload": overload.lines,
+    "cost": cost.lines,
+    "verify": verify.lines,
+    "append": append.lines,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

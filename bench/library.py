@@ -5,10 +5,7 @@ event than ours, which is sealed.
 """
 
 import asyncio
-import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -17,12 +14,12 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
 from adapters import codec
+from adapters.library.loggers import loggers_kept
 from bench.measure import Run
 from bench.wishes import reported
 
 THREADS = 8
 NAME = f"eventsourcing Application.save(), {THREADS} threads"
-LOGGERS = ("psycopg", "psycopg.pool")
 
 
 class Filed(Aggregate):
@@ -31,15 +28,6 @@ class Filed(Aggregate):
     @event("Filed")
     def __init__(self, fact: str) -> None:
         self.fact = fact
-
-
-@contextmanager
-def loggers_kept() -> Iterator[None]:
-    """Importing the library's PostgreSQL module silences psycopg's loggers: undo that."""
-    levels = {name: logging.getLogger(name).level for name in LOGGERS}
-    yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
 
 
 class Library:

@@ -18,7 +18,7 @@ from domain.kernel.readmodel import Column, Drop, Panel, Projection, Put, Table,
 from domain.kernel.values import Moment, Source
 from projections.kernel.panels import document, panel_table
 
-VERSION = 2
+VERSION = 3
 AFTERCARE = timedelta(days=180)
 """How long a finished encounter still is a treating relationship."""
 
@@ -36,7 +36,7 @@ ENCOUNTER = panel_table("care_encounter", VisitRow)
 RELATION = Table(
     "care_relation",
     (Column("chart", "uuid"), Column("practitioner", "uuid"), Column("reference", "uuid")),
-    (Column("since", "timestamptz"), Column("until", "timestamptz")),
+    (Column("since", "timestamptz"), Column("until", "timestamptz"), Column("version", "bigint")),
 )
 
 
@@ -103,6 +103,7 @@ def _relation(
         "reference": recorded.header.stream,
         "since": since,
         "until": until,
+        "version": recorded.version,
     }
     return Put(RELATION, values)
 

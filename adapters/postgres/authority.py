@@ -22,6 +22,7 @@ class _Grant(msgspec.Struct):
 class _Relation(msgspec.Struct):
     chart: str
     reference: str
+    version: int
     since: datetime
     until: datetime | None
 
@@ -100,7 +101,13 @@ def _authority(actor: Actor, answer: _Answer) -> Authority:
             for g in answer.grants
         ),
         relations=tuple(
-            CareRelation(chart=r.chart, reference=r.reference, since=r.since, until=r.until)
+            CareRelation(
+                chart=r.chart,
+                reference=r.reference,
+                version=r.version,
+                since=r.since,
+                until=r.until,
+            )
             for r in answer.relations
         ),
         roles=tuple(

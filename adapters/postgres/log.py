@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
+from adapters.keys.refused import KeyDestroyed
 from adapters.keys.tree import KeyTree
 from adapters.postgres.authority import AuthorityReader
 from adapters.postgres.opening import open_events
@@ -134,9 +135,15 @@ class PostgresLog:
         await self._progress.reach_head(tenant)
 
     async def append(self, wish: Append) -> Appended | Conflict | Known:
-        """Seal, commit with whatever else is waiting, answer when durable."""
-        answer = await self._writer.append(await self._sealer.command(wish))
-        return await self._answered(wish, answer)
+        """Seal, commit with whatever else is waiting, answer when durable.
+
+        Raises EventTooLarge. A key that the key store knows as destroyed is a Conflict already.
+        """
+        try:
+            sealed = await self._sealer.command(wish)
+        except KeyDestroyed:
+            return Conflict("destroyed-key")
+        return await self._answered(wish, await self._writer.append(sealed))
 
     async def _answered(self, wish: Append, answer: Answer) -> Appended | Conflict | Known:
         if answer.status == "appended":

@@ -17,6 +17,10 @@ class MigrationChanged(Exception):
     """A migration that already ran was edited. Restore the file; add a new one for the change."""
 
 
+class TenantIsReal(Exception):
+    """This tenant's log is open for patients and never becomes a tool's. Choose another name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """A numbered SQL file."""
@@ -71,3 +75,21 @@ def add_tenant(dsn: str, tenant: str) -> None:
         connection.execute(
             "INSERT INTO log_head (tenant) VALUES (%s) ON CONFLICT DO NOTHING", [tenant]
         )
+
+
+def add_tool_tenant(dsn: str, tenant: str) -> None:
+    """Open the log of a tenant that tools may write; nothing happens when it is one already.
+
+    Raises TenantIsReal for a tenant that is there already and is none.
+    """
+    with psycopg.connect(dsn) as connection:
+        opened = connection.execute(
+            "INSERT INTO log_head (tenant) VALUES (%s) ON CONFLICT DO NOTHING RETURNING tenant",
+            [tenant],
+        ).fetchone()
+        if opened is not None:
+            connection.execute("INSERT INTO tool_tenant (tenant) VALUES (%s)", [tenant])
+            return
+        known = "SELECT FROM tool_tenant WHERE tenant = %s"
+        if connection.execute(known, [tenant]).fetchone() is None:
+            raise TenantIsReal(tenant)

@@ -5,14 +5,14 @@ disturb nor are checked. Rows are fetched by prepared statements in binary form:
 a quarter faster than binary COPY parsed in Python.
 
 Whoever can rewrite rows, leaves and the frontier alike is found out only by a root that was kept
-elsewhere: compare `Verification.root` with signed heads.
+elsewhere: an anchor (adapters/proofs/anchors.py).
 """
 
 import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +22,9 @@ from uuid import UUID
 
 import asyncpg
 
+from adapters.proofs.anchors import Anchor, AnchorCheck
 from adapters.proofs.findings import MOST_FINDINGS, Verification
+from adapters.proofs.merkle import root_of
 from adapters.proofs.span import SpanCheck, SpanReport
 from adapters.proofs.whole import NO_HEAD, Head, WholeCheck
 
@@ -39,6 +41,8 @@ EVENTS = """SELECT position, version, timestamptz_send(committed_at), uuid_send(
   FROM event WHERE tenant = $1 AND position BETWEEN $2 AND $3 ORDER BY position"""
 BELOW = "SELECT min(position) FROM event WHERE tenant = $1 AND position < 1"
 ABOVE = "SELECT min(position) FROM event WHERE tenant = $1 AND position > $2"
+LEAVES = """SELECT leaf FROM event WHERE tenant = $1 AND position BETWEEN $2 AND $3
+  ORDER BY position"""
 STREAM_HEADS = "SELECT uuid_send(stream), version FROM stream_head WHERE tenant = $1"
 LAST_OF_STREAM = """SELECT max(position) FROM event
   WHERE tenant = $1 AND stream = $2 AND position <= $3"""
@@ -72,13 +76,14 @@ async def verify(
     workers: int | None = None,
     *,
     span: int = SPAN,
+    anchors: Sequence[Anchor] = (),
 ) -> Verification:
     """Check every event up to the head of this moment.
 
     `dsn` is the auditor's. `commitments` gives the key store's commitment per key id, None for an
     unknown key (KeyTree.commitments). `progress` gets (events checked, events) after each span of
     `span` events, a power of two. `workers` processes share the spans; None takes one per core, one
-    worker is this process. Raises TenantUnknown.
+    worker is this process. The log must have the roots of its `anchors`. Raises TenantUnknown.
     """
     began = time.monotonic()
     async with _snapshot(_Source(dsn, tenant, None)) as connection:
@@ -93,8 +98,8 @@ async def verify(
                 await keys.check(whole, report)
                 progress(report.last, head.position)
         whole.check_head(head)
-        for check_beside in (_check_outside, _check_stream_heads, _check_commands):
-            await check_beside(connection, tenant, head.position, whole)
+        await _check_beside(connection, tenant, head.position, whole)
+        await _check_anchors(connection, tenant, anchors, whole)
     return Verification(
         tenant=tenant,
         events=head.position,
@@ -202,6 +207,36 @@ class _Keys:
             rows = await self._connection.fetch(DESTROYED, self._tenant)
             self._destroyed = frozenset(row[0] for row in rows)
         whole.check_keys(found, self._known, self._destroyed or frozenset())
+
+
+async def _check_beside(
+    connection: asyncpg.Connection, tenant: str, position: int, whole: WholeCheck
+) -> None:
+    """What stands beside the events: rows outside the head, stream heads, commands."""
+    for check in (_check_outside, _check_stream_heads, _check_commands):
+        await check(connection, tenant, position, whole)
+
+
+async def _check_anchors(
+    connection: asyncpg.Connection, tenant: str, anchors: Sequence[Anchor], whole: WholeCheck
+) -> None:
+    """Leaves were compared with their rows already; here they are read alone."""
+    check = AnchorCheck(anchor for anchor in anchors if anchor.tenant == tenant)
+    for start, end in _portions(1, check.last):
+        check.take([row[0] for row in await connection.fetch(LEAVES, tenant, start, end)])
+    for anchor in check.close():
+        whole.note(anchor.position, "anchor", f"the root was {anchor.root}")
+
+
+async def anchors_now(dsn: str, tenants: Sequence[str]) -> list[Anchor]:
+    """The roots of these logs at this moment, from their frontiers; empty logs have none."""
+    found = []
+    for tenant in tenants:
+        async with _snapshot(_Source(dsn, tenant, None)) as connection:
+            head, _ = await _head(connection, tenant)
+            if head.position:
+                found.append(Anchor(tenant, head.position, root_of(head.frontier).hex()))
+    return found
 
 
 async def _check_outside(

@@ -24,11 +24,12 @@ Code = Literal[
     "key",  # sealed by another key than the header's
     "missing-key",  # the key store does not know the key, and no erasure destroyed it
     "command",  # a command's range lies outside the log
+    "anchor",  # the log no longer has a root that was kept outside
 ]
 
 # Found beside the rows: the position is the start of a range in which an unknown event was changed
 # (root), or the event that the contradicting row speaks of. Often they follow from a wrong row.
-_INDIRECT: Final[frozenset[Code]] = frozenset(("root", "head", "stream-head", "command"))
+_INDIRECT: Final[frozenset[Code]] = frozenset(("root", "head", "stream-head", "command", "anchor"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from importlib.metadata import entry_points
 
 import click
 
+from api.cli.anchor import anchor
 from api.cli.docs import docs
+from api.cli.doctor import doctor
 from api.cli.imports import imports
 from api.cli.migrate import migrate
 from api.cli.rebuild import rebuild
@@ -43,5 +45,5 @@ def main() -> None:
     configure()
 
 
-for command in (docs, imports, migrate, rebuild, replay, serve, verify):
+for command in (anchor, docs, doctor, imports, migrate, rebuild, replay, serve, verify):
     main.add_command(command)

@@ -1,10 +1,18 @@
-"""`anamnesis migrate`: bring the database up to date; `--tenant` opens the log of a tenant."""
+"""`anamnesis migrate`: bring the database up to date; `--tenant` opens the log of a tenant.
+
+`--tool-tenant` opens one that holds no patients and that tools may write (docs/adr/0011).
+"""
 
 import os
 
 import click
 
-from adapters.postgres.migrate import MigrationChanged, add_tenant
+from adapters.postgres.migrate import (
+    MigrationChanged,
+    TenantIsReal,
+    add_tenant,
+    add_tool_tenant,
+)
 from adapters.postgres.migrate import migrate as bring_up_to_date
 from api.cli.place import actionable
 from api.house import create_root
@@ -16,8 +24,9 @@ FIRST = "0001_roles"
 
 @click.command()
 @click.option("--tenant", "tenants", multiple=True, help="Open the log of this tenant.")
+@click.option("--tool-tenant", "tools", multiple=True, help="Open a log that tools may write.")
 @actionable
-def migrate(tenants: tuple[str, ...]) -> None:
+def migrate(tenants: tuple[str, ...], tools: tuple[str, ...]) -> None:
     """Apply the migrations that ANAMNESIS_DSN lacks; a new database gets its root key."""
     settings = Settings.from_environment(os.environ)
     try:
@@ -28,4 +37,9 @@ def migrate(tenants: tuple[str, ...]) -> None:
         create_root(settings)
     for tenant in tenants:
         add_tenant(settings.dsn, tenant)
+    try:
+        for tenant in tools:
+            add_tool_tenant(settings.dsn, tenant)
+    except TenantIsReal as error:
+        raise click.ClickException(f"{type(error).__doc__} [{error}]") from error
     click.echo(f"applied: {', '.join(applied) or 'nothing new'}")

@@ -19,7 +19,7 @@ from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
 from api.house import ClockSkew, House, open_house, projecting
 from api.serving import PortTaken
-from api.settings import SettingMissing, Settings
+from api.settings import SettingMissing, Settings, SettingUnclear, SettingUnknown
 from domain.kernel.context import Actor
 from domain.kernel.refusal import Refusal
 
@@ -29,7 +29,7 @@ ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
     ClockSkew, EmbeddedServerError, KeyRefused, LogUnavailable, PortTaken, PositionTimeout,
-    RebuildUnderWay, Refusal, SettingMissing,
+    RebuildUnderWay, Refusal, SettingMissing, SettingUnclear, SettingUnknown,
 )  # fmt: skip
 
 

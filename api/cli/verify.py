@@ -1,6 +1,7 @@
 """`anamnesis verify`: every leaf, the root, clear columns, versions and keys, recomputed."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import msgspec
 
 from adapters.postgres.verification import TenantUnknown
 from adapters.postgres.verification import verify as verified
+from adapters.proofs.anchors import Anchor, AnchorUnreadable, anchors_in
 from adapters.proofs.findings import Verification
 from api.cli.place import placed, settings_at
 from api.cli.progressing import progress_bar
@@ -18,26 +20,37 @@ from api.house import House, open_house
 @click.command()
 @click.option("--tenant", help="Only this tenant; all of them unless given.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per tenant on stdout.")
+@click.option(
+    "--anchors",
+    "anchored",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file of roots kept outside (`anamnesis anchor`), which the log must still have.",
+)
 @placed
-def verify(tenant: str | None, as_json: bool, folder: Path) -> None:
+def verify(tenant: str | None, as_json: bool, anchored: Path | None, folder: Path) -> None:
     """Check the whole log; exit 1 and name the first wrong position when something is wrong.
 
     No log at all is wrong, too.
     """
 
+    try:
+        anchors = anchors_in(anchored.read_text("utf-8")) if anchored else []
+    except AnchorUnreadable as error:
+        raise click.UsageError(f"{type(error).__doc__} [{error}]") from error
+
     async def run() -> bool:
         with settings_at(folder) as settings:
             async with open_house(settings) as house:
                 chosen = [tenant] if tenant else await house.tenants()
-                checked = [await _one(house, name, as_json) for name in chosen]
+                checked = [await _one(house, name, as_json, anchors) for name in chosen]
                 return bool(checked) and all(checked)
 
     raise SystemExit(0 if asyncio.run(run()) else 1)
 
 
-async def _one(house: House, tenant: str, as_json: bool) -> bool:
+async def _one(house: House, tenant: str, as_json: bool, anchors: list[Anchor]) -> bool:
     try:
-        answer = await verification(house, tenant)
+        answer = await verification(house, tenant, anchors)
     except TenantUnknown as error:
         raise click.UsageError(f"there is no log of tenant {tenant}") from error
     if as_json:
@@ -55,11 +68,12 @@ async def _one(house: House, tenant: str, as_json: bool) -> bool:
     return answer.ok
 
 
-async def verification(house: House, tenant: str) -> Verification:
+async def verification(house: House, tenant: str, anchors: Sequence[Anchor] = ()) -> Verification:
     """Verify one tenant's log with the auditor's role."""
     with progress_bar(f"verifying {tenant}") as moved:
 
         async def commitments(keys: set[str]) -> dict[str, bytes | None]:
             return await house.keys.commitments(tenant, keys)
 
-        return await verified(house.settings.role_dsn("auditor"), tenant, commitments, moved)
+        dsn = house.settings.role_dsn("auditor")
+        return await verified(dsn, tenant, commitments, moved, anchors=anchors)

@@ -8,7 +8,7 @@ from api.graphql.context import (
     Unauthenticated,
 )
 from api.graphql.endpoint import GraphQLEndpoint
-from api.graphql.registry import Limits
+from api.graphql.limits import Limits
 
 __all__ = [
     "AuditUnavailable",

@@ -4,6 +4,10 @@ Source: GraphQL over HTTP, stage 2 draft of 2025, section Response. With
 application/graphql-response+json a refused operation is 400; with application/json it is 200,
 because the request was well-formed. Data with field errors is 200 in both; the edition of
 September 2026 recommends 294 (Partial Success) there, which clients do not know yet.
+
+Caching (RFC 9110, sections 8.8.3 and 13.1.2; RFC 9111): nothing is stored anywhere, except that
+the client itself may keep the answer to a GET and must ask again before it uses it. A query
+without errors carries a weak ETag, over its data only: extensions differ from answer to answer.
 """
 
 from collections.abc import Mapping
@@ -82,14 +86,31 @@ def whole_failure(result: ExecutionResult) -> AuditUnavailable | PositionTimeout
     return next((cause for cause in causes if isinstance(cause, _WHOLE)), None)
 
 
-def success(open_body: bytes, extensions: Mapping[str, object], media_type: str) -> Answer:
-    """Close the body of `encode_result` with the response extensions."""
-    tail = b',"extensions":' + _encode(extensions) + b"}" if extensions else b"}"
-    return Answer(200, media_type, open_body + tail)
+@dataclass(frozen=True, slots=True)
+class Success:
+    """An executed and settled operation: the body of `encode_result`, extensions, and its tag."""
+
+    open_body: bytes
+    extensions: Mapping[str, object]
+    tag: str | None
+
+    def answer(self, media_type: str, *, safe: bool, known: frozenset[str]) -> Answer:
+        """The answer; 304 without a body for a GET (`safe`) whose client knows the data."""
+        headers = {} if self.tag is None else {"etag": f'W/"{self.tag}"'}
+        if safe and self.tag is not None:
+            headers |= {"cache-control": "private, no-cache", "vary": "authorization, accept"}
+            if known & {self.tag, "*"}:
+                return Answer(304, media_type, b"", headers)
+        tail = b',"extensions":' + _encode(self.extensions) + b"}" if self.extensions else b"}"
+        return Answer(200, media_type, self.open_body + tail, headers)
 
 
 def failure(
-    error: Exception, media_type: str, correlation: str, operation: Operation | None = None
+    error: Exception,
+    media_type: str,
+    correlation: str,
+    operation: Operation | None = None,
+    extensions: Mapping[str, object] | None = None,
 ) -> Answer:
     """The answer without data for anything that ended the request."""
     status, faults, headers = _describe(error, media_type)
@@ -100,8 +121,10 @@ def failure(
             operation.name if operation else None,
             operation.document_hash if operation else None,
         )
-    body = _encode({"errors": [fault.entry(correlation) for fault in faults]})
-    return Answer(status, media_type, body, headers)
+    body: dict[str, object] = {"errors": [fault.entry(correlation) for fault in faults]}
+    if extensions:
+        body["extensions"] = extensions
+    return Answer(status, media_type, _encode(body), headers)
 
 
 def _describe(

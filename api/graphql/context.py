@@ -30,6 +30,12 @@ class OperationContext(Protocol):
         Called once after execution; no byte of the answer has left. Raises AuditUnavailable.
         """
 
+    def tag(self, encoded: bytes) -> str:
+        """A short text that stands for these bytes before this caller, from a keyed hash.
+
+        It goes into the ETag. A plain hash would let whoever reads headers try out guesses.
+        """
+
     async def close(self) -> None:
         """Release what the operation held; called once, whatever happened before."""
 

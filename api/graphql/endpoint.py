@@ -1,7 +1,7 @@
 """POST /graphql (and GET for trusted documents) as a bare ASGI application.
 
 Source: GraphQL over HTTP, stage 2 draft of 2025. Order of one request: HTTP rules, caller,
-operation, position, execution, audit, answer. No byte of an answer leaves before the audit is
+operation, cost, position, execution, audit, answer. No byte of an answer leaves before the audit is
 committed.
 """
 
@@ -13,10 +13,12 @@ import structlog
 from graphql import ExecutionResult, GraphQLSchema, OperationType, execute
 from starlette.types import Receive, Scope, Send
 
-from api.graphql.answer import Answer, encode_result, failure, success, whole_failure
+from api.graphql.answer import Answer, Success, encode_result, failure, whole_failure
 from api.graphql.context import OperationContext, Unauthenticated
+from api.graphql.cost import Cost
 from api.graphql.faults import OperationRefused, log_bug, variable_faults
-from api.graphql.registry import Limits, Operation, OperationRegistry
+from api.graphql.limits import Limits
+from api.graphql.registry import Operation, OperationRegistry
 from api.graphql.request import (
     GRAPHQL_RESPONSE,
     ClientGone,
@@ -37,8 +39,9 @@ class GraphQLEndpoint:
     """An ASGI application over a graphql-core schema.
 
     `open_context` may raise Unauthenticated (401), a Refusal (403) or AuditUnavailable (503).
-    `operations` are the trusted documents, id to text; ValueError when one does not pass.
-    `development` allows introspection and suggestions of names.
+    `operations` are the trusted documents, id to text; ValueError when one does not pass. With
+    `trusted_only` no other document is executed. `development` allows introspection, suggestions
+    of names and GET with the text of a query.
     """
 
     def __init__(
@@ -48,13 +51,18 @@ class GraphQLEndpoint:
         limits: Limits | None = None,
         development: bool = False,
         operations: Mapping[str, str] | None = None,
+        trusted_only: bool = False,
     ) -> None:
         self._schema = schema
         self._open_context = open_context
         self._limits = limits or Limits()
         self._development = development
         self.registry = OperationRegistry(
-            schema, self._limits, operations=operations or {}, development=development
+            schema,
+            self._limits,
+            operations=operations or {},
+            development=development,
+            trusted_only=trusted_only,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +79,9 @@ class GraphQLEndpoint:
         try:
             headers = read_headers(scope)
             media_type = negotiate(headers.get("accept"))
-            request = await read_request(scope, headers, receive, self._limits)
+            request = await read_request(
+                scope, headers, receive, self._limits, any_get=self._development
+            )
             async with asyncio.timeout(self._limits.seconds):
                 context = await self._open_context(scope, headers)
         except ClientGone:
@@ -89,16 +99,21 @@ class GraphQLEndpoint:
         self, request: GraphQLRequest, context: OperationContext, media_type: str
     ) -> Answer:
         operation = None
+        extensions: Mapping[str, object] = {}
         try:
             operation = self._find(request)
             context.begin(operation.name or operation.document_hash)
+            cost = Cost.of(operation.price, request.variables, self._limits.cost)
+            extensions = cost.extensions
+            cost.check()
             async with asyncio.timeout(self._limits.seconds):
                 if request.position is not None:
                     await context.wait_for(request.position)
                 result = await self._execute(operation, request, context)
-                return await _settled(result, operation, context, media_type)
+                success = await _settled(result, operation, context, extensions)
+            return success.answer(media_type, safe=request.safe, known=request.known_tags)
         except Exception as error:
-            return failure(error, media_type, context.correlation, operation)
+            return failure(error, media_type, context.correlation, operation, extensions)
 
     def _find(self, request: GraphQLRequest) -> Operation:
         if request.document_id is not None:
@@ -138,18 +153,23 @@ def _is_request_error(result: ExecutionResult) -> bool:
 
 
 async def _settled(
-    result: ExecutionResult, operation: Operation, context: OperationContext, media_type: str
-) -> Answer:
+    result: ExecutionResult,
+    operation: Operation,
+    context: OperationContext,
+    extensions: Mapping[str, object],
+) -> Success:
     failed = whole_failure(result)
     if failed is not None:
         raise failed
     # The audit commit waits for the disk; the answer is encoded meanwhile.
-    extensions, body = await asyncio.gather(
+    settled, body = await asyncio.gather(
         context.settle(), _encoded(result, operation, context.correlation)
     )
     if isinstance(body, Exception):
         raise body
-    return success(body, extensions, media_type)
+    # An answer with errors has a correlation id: no two are the same.
+    tagged = operation.kind is OperationType.QUERY and not result.errors
+    return Success(body, {**settled, **extensions}, context.tag(body) if tagged else None)
 
 
 async def _encoded(

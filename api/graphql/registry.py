@@ -1,4 +1,4 @@
-"""The operation registry: parse, limits and validation, once per document and operation name.
+"""The operation registry: parse, limits, validation and price, once per document and operation.
 
 Keyed by the SHA-256 of the document text and bounded in entries and in tokens (a document of
 2,000 tokens holds about 1.1 MB). Refusals are kept too, apart, so that a flood of bad documents
@@ -7,63 +7,32 @@ the appendix "Persisted Documents" of GraphQL over HTTP: `sha256:` and 64 lower-
 """
 
 import hashlib
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphql import (
     DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
-    InlineFragmentNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    SelectionNode,
-    SelectionSetNode,
-    Visitor,
     parse,
     specified_rules,
     validate,
-    visit,
 )
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from api.graphql.cost import Cost, Price, price
 from api.graphql.faults import Fault, OperationRefused, document_fault
+from api.graphql.limits import Limits, count_directives, measure, over, within
 
 _LONGEST_NAME = 128
-_INTROSPECTION = frozenset({"__schema", "__type"})
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may cost, and how much the registry may hold.
-
-    The first five are counted over all operations of a document.
-    """
-
-    depth: int = 12
-    aliases: int = 30
-    """After fragments are expanded, as are depth, selections and repeats."""
-    selections: int = 1_000
-    repeats: int = 30
-    """Fields merged at one place of the answer: validation compares each pair of them."""
-    directives: int = 50
-    tokens: int = 2_000
-    document_bytes: int = 64 * 1024
-    body_bytes: int = 1024 * 1024
-    query_string_bytes: int = 8 * 1024
-    seconds: float = 10.0
-    """For opening the context, and again for waiting, executing and settling together."""
-    cached_operations: int = 1_024
-    cached_tokens: int = 100_000
-    cached_refusals: int = 1_024
+_RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +43,7 @@ class Operation:
     definition: OperationDefinitionNode
     document_hash: str
     tokens: int
+    price: Price
 
     @property
     def kind(self) -> OperationType:
@@ -85,11 +55,50 @@ class Operation:
         return self.definition.name.value if self.definition.name else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Preparation:
+    """Parse, limits, validation and price of one operation."""
+
+    schema: GraphQLSchema
+    limits: Limits
+    development: bool
+
+    def operation(self, digest: str, text: str, operation_name: str | None) -> Operation:
+        """The operation of this name. Raises OperationRefused."""
+        try:
+            document = parse(text, max_tokens=self.limits.tokens, allow_empty_selection_sets=False)
+        except GraphQLSyntaxError as error:
+            if error.description.startswith("Document contains more than"):
+                raise over("tokens", self.limits.tokens) from None
+            raise OperationRefused(document_fault("GRAPHQL_PARSE_FAILED", error)) from None
+        definition = _select(document, operation_name)
+        count_directives(document, self.limits)
+        measure(document, self.limits, skip_introspection=self.development)
+        errors = self._validate(document)
+        if len(errors) == 1 and isinstance(errors[0], ValidationAbortedError):
+            raise OperationRefused(Fault("LIMIT_EXCEEDED", "The document is too costly to check."))
+        if errors:
+            faults = (document_fault("GRAPHQL_VALIDATION_FAILED", error) for error in errors)
+            raise OperationRefused(*faults)
+        cost = price(self.schema, document, definition)
+        return Operation(document, definition, digest, document.token_count, cost)
+
+    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
+        return validate(
+            self.schema,
+            document,
+            _RULES if self.development else (*_RULES, NoSchemaIntrospectionCustomRule),
+            max_errors=20,
+            hide_suggestions=not self.development,
+        )
+
+
 class OperationRegistry:
     """Operations by document hash and operation name.
 
     `operations` maps document ids to texts; ValueError at construction when an id is not the
     hash of its text or a text does not pass, because its client would fail at every call.
+    With `trusted_only` nothing else is executed.
     """
 
     def __init__(
@@ -99,16 +108,11 @@ class OperationRegistry:
         *,
         operations: Mapping[str, str],
         development: bool,
+        trusted_only: bool = False,
     ) -> None:
-        self._schema = schema
+        self._preparation = _Preparation(schema, limits, development)
         self._limits = limits
-        self._development = development
-        self._rules = (
-            *specified_rules,
-            MaybeNullValidationRule,
-            OneOfInputValidationRule,
-            *(() if development else (NoSchemaIntrospectionCustomRule,)),
-        )
+        self._trusted_only = trusted_only
         self._kept: OrderedDict[tuple[str, str | None], Operation] = OrderedDict()
         self._refused: OrderedDict[tuple[str, str | None], OperationRefused] = OrderedDict()
         self._kept_tokens = 0
@@ -118,8 +122,11 @@ class OperationRegistry:
 
     def find(self, document: str, operation_name: str | None) -> Operation:
         """Return the operation to execute. Raises OperationRefused with its faults."""
+        if self._trusted_only:
+            message = "Only trusted documents are executed here: send a documentId."
+            raise OperationRefused(Fault("TRUSTED_ONLY", message))
         encoded = document.encode()
-        _within("bytes", len(encoded), self._limits.document_bytes)
+        within("bytes", len(encoded), self._limits.document_bytes)
         if operation_name is not None and len(operation_name) > _LONGEST_NAME:
             raise _not_found()
         key = (hashlib.sha256(encoded).hexdigest(), operation_name)
@@ -133,15 +140,20 @@ class OperationRegistry:
 
     def trusted(self, document_id: str, operation_name: str | None) -> Operation:
         """Return the operation of a preloaded document. Raises OperationRefused."""
-        document = self._trusted.get(document_id)
-        if document is None:
+        operations = self._trusted.get(document_id)
+        if operations is None:
             raise OperationRefused(
                 Fault("DOCUMENT_UNKNOWN", "No document with this id is known here.")
             )
-        definition = _select(document.document, operation_name)
-        return Operation(document.document, definition, document.document_hash, document.tokens)
+        if operation_name is None and len(operations) > 1:
+            raise _name_required()
+        name = next(iter(operations)) if operation_name is None else operation_name
+        if name not in operations:
+            raise _not_found()
+        return operations[name]
 
-    def _trust(self, document_id: str, text: str) -> Operation:
+    def _trust(self, document_id: str, text: str) -> dict[str | None, Operation]:
+        """The operations of a trusted document by name."""
         digest = hashlib.sha256(text.encode()).hexdigest()
         if document_id != f"sha256:{digest}":
             raise ValueError(f"the trusted document {document_id} is not the hash of its text")
@@ -150,13 +162,19 @@ class OperationRegistry:
             for node in parse(text).definitions
             if isinstance(node, OperationDefinitionNode)
         ]
+        if not names:
+            raise ValueError(f"the trusted document {document_id} has no operation")
         try:
-            prepared = [self._prepare(digest, text, name) for name in names]
+            prepared = {name: self._prepare(digest, text, name) for name in names}
+            for operation in prepared.values():
+                Cost(operation.price.fixed, self._limits.cost).check()
+            return prepared
         except OperationRefused as refused:
             raise ValueError(f"the trusted document {document_id} does not pass") from refused
-        if not prepared:
-            raise ValueError(f"the trusted document {document_id} has no operation")
-        return prepared[0]
+
+    def _prepare(self, digest: str, text: str, operation_name: str | None) -> Operation:
+        self.parses += 1
+        return self._preparation.operation(digest, text, operation_name)
 
     def _admit(self, key: tuple[str, str | None], document: str) -> Operation:
         try:
@@ -176,34 +194,6 @@ class OperationRegistry:
             self._kept_tokens -= evicted.tokens
         return operation
 
-    def _prepare(self, digest: str, text: str, operation_name: str | None) -> Operation:
-        self.parses += 1
-        try:
-            document = parse(text, max_tokens=self._limits.tokens, allow_empty_selection_sets=False)
-        except GraphQLSyntaxError as error:
-            if error.description.startswith("Document contains more than"):
-                raise _over("tokens", self._limits.tokens) from None
-            raise OperationRefused(document_fault("GRAPHQL_PARSE_FAILED", error)) from None
-        definition = _select(document, operation_name)
-        _count_directives(document, self._limits)
-        _measure(document, self._limits, skip_introspection=self._development)
-        errors = self._validate(document)
-        if len(errors) == 1 and isinstance(errors[0], ValidationAbortedError):
-            raise OperationRefused(Fault("LIMIT_EXCEEDED", "The document is too costly to check."))
-        if errors:
-            faults = (document_fault("GRAPHQL_VALIDATION_FAILED", error) for error in errors)
-            raise OperationRefused(*faults)
-        return Operation(document, definition, digest, document.token_count)
-
-    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
-        return validate(
-            self._schema,
-            document,
-            self._rules,
-            max_errors=20,
-            hide_suggestions=not self._development,
-        )
-
 
 def _select(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     """GetOperation of the GraphQL specification, section 6.1."""
@@ -216,9 +206,7 @@ def _select(document: DocumentNode, name: str | None) -> OperationDefinitionNode
     if not found:
         raise _not_found()
     if name is None and len(found) > 1:
-        raise OperationRefused(
-            Fault("OPERATION_NAME_REQUIRED", "The document has several operations: name one.")
-        )
+        raise _name_required()
     if found[0].operation is OperationType.SUBSCRIPTION:
         raise OperationRefused(
             Fault("OPERATION_TYPE_REFUSED", "Subscriptions are not served over plain HTTP.")
@@ -226,82 +214,10 @@ def _select(document: DocumentNode, name: str | None) -> OperationDefinitionNode
     return found[0]
 
 
-def _measure(document: DocumentNode, limits: Limits, *, skip_introspection: bool) -> None:
-    """Refuse a document over the limits; a fragment counts at each place that spreads it.
-
-    All operations count together, as all are validated. Walks with a stack and stops at the
-    first excess, so cyclic or doubling fragments cost no more than `selections` steps.
-    """
-    definitions = document.definitions
-    operations = [node for node in definitions if isinstance(node, OperationDefinitionNode)]
-    fragments = {
-        node.name.value: node.selection_set
-        for node in definitions
-        if isinstance(node, FragmentDefinitionNode)
-    }
-    unused = set(fragments)
-    places: Counter[tuple[str, ...]] = Counter()
-    stack: list[tuple[SelectionSetNode, tuple[str, ...]]] = [
-        (node.selection_set, (str(index),)) for index, node in enumerate(operations)
-    ]
-    aliases = selections = 0
-    while stack:
-        selection_set, place = stack.pop()
-        _within("depth", len(place), limits.depth)
-        for node in selection_set.selections:
-            selections += 1
-            _within("selections", selections, limits.selections)
-            inner, below = _inner(node, fragments, skip_introspection), place
-            if isinstance(node, FragmentSpreadNode):
-                unused.discard(node.name.value)
-            elif isinstance(node, FieldNode):
-                aliases += node.alias is not None
-                _within("aliases", aliases, limits.aliases)
-                below = (*place, (node.alias or node.name).value)
-                places[below] += 1
-                _within("repeats", places[below], limits.repeats)
-            if inner is not None:
-                stack.append((inner, below))
-    if unused and not skip_introspection:
-        # Validation would say so too, but only after comparing all that is in them.
-        message = f"Fragment '{min(unused)}' is never used."
-        raise OperationRefused(Fault("GRAPHQL_VALIDATION_FAILED", message))
-
-
-def _inner(
-    node: SelectionNode, fragments: Mapping[str, SelectionSetNode], skip_introspection: bool
-) -> SelectionSetNode | None:
-    if isinstance(node, FragmentSpreadNode):
-        return fragments.get(node.name.value)
-    if isinstance(node, FieldNode):
-        skipped = skip_introspection and node.name.value in _INTROSPECTION
-        return None if skipped else node.selection_set
-    return node.selection_set if isinstance(node, InlineFragmentNode) else None
-
-
-class _Directives(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def enter_directive(self, *_: object) -> None:
-        self.count += 1
-
-
-def _count_directives(document: DocumentNode, limits: Limits) -> None:
-    directives = _Directives()
-    visit(document, directives)
-    _within("directives", directives.count, limits.directives)
-
-
-def _within(what: str, count: int, limit: int) -> None:
-    if count > limit:
-        raise _over(what, limit)
-
-
-def _over(what: str, limit: int) -> OperationRefused:
-    message = f"The operation is over the limit of {limit} for {what}."
-    return OperationRefused(Fault("LIMIT_EXCEEDED", message))
+def _name_required() -> OperationRefused:
+    return OperationRefused(
+        Fault("OPERATION_NAME_REQUIRED", "The document has several operations: name one.")
+    )
 
 
 def _not_found() -> OperationRefused:

@@ -3,7 +3,7 @@
 Source: GraphQL over HTTP, stage 2 draft of 2025 (Request, Accept, GET, POST) and its
 appendix "Persisted Documents"; unknown top-level members are ignored, batches are refused.
 Stricter than the draft: one charset, no repeated JSON member, no lone surrogate, no NaN, GET for
-trusted documents only.
+trusted documents only (outside development).
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive, Scope
 
-from api.graphql.registry import Limits
+from api.graphql.limits import Limits
 from api.nesting import nested_too_deep
 
 Headers: TypeAlias = dict[str, str]
 
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
-_OFFERED = (GRAPHQL_RESPONSE, JSON)
 _UTF8 = frozenset({"utf-8", "utf8"})
 # A second copy of one of these is an attempt to be read in two ways.
 _SINGLE = frozenset({"authorization", "content-type", "content-length", "content-encoding", "host"})
 _DOCUMENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
+_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e]*)"|(\*)')
 _QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?")
 
 
@@ -60,6 +60,8 @@ class GraphQLRequest:
     position: str | None
     safe: bool
     """Sent by GET: may only execute a query."""
+    known_tags: frozenset[str] = frozenset()
+    """The opaque tags of If-None-Match, without quotes and weakness; `*` as it is."""
 
 
 def read_headers(scope: Scope) -> Headers:
@@ -78,28 +80,29 @@ def read_headers(scope: Scope) -> Headers:
 def negotiate(accept: str | None) -> str:
     """Choose the media type of the answer (RFC 9110, section 12.5.1). Raises RequestRefused 406.
 
-    Without the header, or with equal quality, the answer is application/graphql-response+json,
-    unless application/json is named and the other only matches a wildcard.
+    With equal quality the one that is named wins over the one that a wildcard matches; of two
+    named ones application/graphql-response+json, of two matched ones, as without the header,
+    application/json, which clients from before the newer type understand.
     """
-    if accept is None or not accept.strip():
-        return GRAPHQL_RESPONSE
-    ranges = [_media_range(part) for part in accept.split(",")]
-    best: tuple[float, int, str] | None = None
-    for offered in _OFFERED:
+    ranges = [_media_range(part) for part in (accept or "").split(",") if part.strip()]
+    best: tuple[float, int, bool, str] | None = None
+    for offered in (GRAPHQL_RESPONSE, JSON):
         matches = [
             (rank, quality)
-            for name, quality in ranges
+            for name, quality in ranges or [("*/*", 1.0)]
             for rank, pattern in enumerate(("*/*", "application/*", offered))
             if name == pattern
         ]
         rank, quality = max(matches, default=(0, 0.0))
-        if quality > 0 and (best is None or (quality, rank) > best[:2]):
-            best = (quality, rank, offered)
+        named = rank == 2
+        candidate = (quality, rank, named == (offered == GRAPHQL_RESPONSE), offered)
+        if quality > 0 and (best is None or candidate > best):
+            best = candidate
     if best is None:
         raise RequestRefused(
             406, "NOT_ACCEPTABLE", f"The answer is {GRAPHQL_RESPONSE} or {JSON}, in utf-8."
         )
-    return best[2]
+    return best[3]
 
 
 def _media_range(part: str) -> tuple[str, float]:
@@ -115,20 +118,30 @@ def _media_range(part: str) -> tuple[str, float]:
 
 
 async def read_request(
-    scope: Scope, headers: Headers, receive: Receive, limits: Limits
+    scope: Scope, headers: Headers, receive: Receive, limits: Limits, *, any_get: bool = False
 ) -> GraphQLRequest:
-    """Read one request. Raises RequestRefused, or ClientGone when the client has left."""
+    """Read one request. Raises RequestRefused, or ClientGone when the client has left.
+
+    With `any_get` a GET may carry the text of a query.
+    """
     method = scope["method"]
     if method == "POST":
         _check_content_type(headers)
         members = _decode_object(await _read_body_in_time(headers, receive, limits))
     elif method == "GET":
         members = _read_query_string(scope.get("query_string", b""), limits)
+        if not any_get and ("query" in members or "documentId" not in members):
+            raise RequestRefused(
+                405,
+                "METHOD_NOT_ALLOWED",
+                "GET takes a documentId only: use POST.",
+                {"allow": "POST"},
+            )
     else:
         raise RequestRefused(
             405, "METHOD_NOT_ALLOWED", "Use POST, or GET with a documentId.", {"allow": "GET, POST"}
         )
-    return _request(members, safe=method == "GET")
+    return _request(members, safe=method == "GET", known_tags=_tags(headers))
 
 
 def _check_content_type(headers: Headers) -> None:
@@ -194,10 +207,6 @@ def _read_query_string(raw: bytes, limits: Limits) -> dict[str, object]:
     members: dict[str, object] = dict(pairs)
     if len(members) != len(pairs):
         raise _malformed("A parameter of the query string came twice.")
-    if "query" in members or "documentId" not in members:
-        raise RequestRefused(
-            405, "METHOD_NOT_ALLOWED", "GET takes a documentId only: use POST.", {"allow": "POST"}
-        )
     if members.get("operationName") == "":
         del members["operationName"]
     for name in ("variables", "extensions"):
@@ -235,7 +244,14 @@ def _distinct(pairs: list[tuple[str, object]]) -> None:
         raise ValueError
 
 
-def _request(members: Mapping[str, object], *, safe: bool) -> GraphQLRequest:
+def _tags(headers: Headers) -> frozenset[str]:
+    found = _TAG.findall(headers.get("if-none-match", ""))
+    return frozenset(tag or star for tag, star in found)
+
+
+def _request(
+    members: Mapping[str, object], *, safe: bool, known_tags: frozenset[str]
+) -> GraphQLRequest:
     document = _optional_text(members, "query")
     document_id = _optional_text(members, "documentId")
     if (document is None) == (document_id is None):
@@ -250,6 +266,7 @@ def _request(members: Mapping[str, object], *, safe: bool) -> GraphQLRequest:
         variables=_optional_object(members, "variables"),
         position=_optional_text(extensions, "position"),
         safe=safe,
+        known_tags=known_tags,
     )
 
 

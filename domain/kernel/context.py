@@ -68,10 +68,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CareRelation:
-    """A treating relationship derived from an encounter or a care team, with its dates."""
+    """A treating relationship derived from an encounter or a care team, with its dates.
+
+    `reference` is the stream of the encounter or of the team membership, as of `version`.
+    """
 
     chart: str
     reference: str
+    version: int
     since: datetime
     until: datetime | None = None
 

@@ -128,7 +128,7 @@ class Log(Protocol):
         """The permissions of an actor, not older than the last withdrawal of access."""
 
     async def append(self, wish: Append) -> Appended | Conflict | Known:
-        """Durable when it returns."""
+        """Durable when it returns. Raises EventTooLarge, and nothing is written then."""
 
     async def settle(self, tenant: str) -> None:
         """Wait (bounded) until the permission read models have reached the head."""

@@ -5,7 +5,7 @@ refusal that a person understands. A denial appends one `audit.access-refused` a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,9 +22,18 @@ from domain.kernel.log import (
     Loaded,
     Log,
     Outcome,
+    Recall,
     fold,
 )
-from domain.kernel.refusal import Busy, KeyReused, NotFound, Refusal, StaleVersion
+from domain.kernel.refusal import (
+    Busy,
+    EventTooLarge,
+    KeyReused,
+    NotFound,
+    RecordErased,
+    Refusal,
+    StaleVersion,
+)
 from domain.kernel.rule import POLICY_VERSION, Asking, Permit, purpose_of
 from domain.kernel.values import Moment
 
@@ -36,8 +45,9 @@ Denial = Callable[[Actor, str, str | None, datetime], tuple[str, Event]]
 class Receipt:
     """What a caller gets: positions in the tenant's log and the ids of the command's streams.
 
-    `first` and `last` are None where the wish was already true; `repeated` says that the answer
-    is the first outcome of an earlier call with the same key.
+    `first` and `last` are None where the wish was already true, and `streams` then leaves out what
+    nobody ever opened; `repeated` says that the answer is the first outcome of an earlier call
+    with the same key.
     """
 
     tenant: str
@@ -62,8 +72,8 @@ async def perform(request: Request, log: Log, denial: Denial) -> Receipt:
     """Make a wish true, once.
 
     `denial` gives the audit stream and event of a refused access. Raises a Refusal: the command's
-    own, `NotFound` for a denial, `KeyReused`, `StaleVersion`, or `Busy` after `ATTEMPTS` lost
-    races.
+    own, `NotFound` for a denial, `KeyReused`, `StaleVersion`, `EventTooLarge`, `RecordErased`, or
+    `Busy` after `ATTEMPTS` lost races; all but `Busy` and `KeyReused` are remembered.
     """
     actor, command = request.actor, request.command
     ident = await log.command_id(actor.tenant, actor.id, command.operation, request.key)
@@ -71,24 +81,38 @@ async def perform(request: Request, log: Log, denial: Denial) -> Receipt:
     streams = command.streams
     for _ in range(ATTEMPTS):
         recall = await log.recall(actor.tenant, ident, fingerprint, streams)
-        ids = tuple(loaded.id for loaded in recall.streams)
         if recall.known is not None:
-            return _again(actor.tenant, recall.known, recall.same_request, ids)
+            return _again(actor.tenant, recall, recall.known, recall.same_request)
         decided = await _decided(request, log, denial, streams, recall.streams)
-        wish = decided.append(ident, fingerprint)
-        match await log.append(wish):
+        wish, answer = await _written(log, decided.append(ident, fingerprint))
+        match answer:
             case Appended(first, last):
-                if decided.refusal is not None:
-                    raise decided.refusal
+                if wish.refusal is not None:
+                    raise wish.refusal
+                ids = _ids(recall, opened=first is not None)
                 return Receipt(tenant=actor.tenant, first=first, last=last, streams=ids)
-            case Known():
+            case Known(outcome, same_request):
                 # Another call with this key won meanwhile. Its streams, where it reserved values,
                 # have other ids than those that this attempt would have used: look again.
-                continue
-            case Conflict(cause):
-                if cause == "relied":
-                    await log.settle(actor.tenant)
+                recall = await log.recall(actor.tenant, ident, fingerprint, streams)
+                return _again(actor.tenant, recall, outcome, same_request)
+            case Conflict("relied"):
+                await log.settle(actor.tenant)
     raise Busy()
+
+
+async def _written(log: Log, wish: Append) -> tuple[Append, Appended | Conflict | Known]:
+    """Append; where the facts can never be written down, that refusal is the outcome instead."""
+    try:
+        answer = await log.append(wish)
+    except EventTooLarge as refusal:
+        impossible: Refusal = refusal
+    else:
+        if not isinstance(answer, Conflict) or answer.cause != "destroyed-key":
+            return wish, answer
+        impossible = RecordErased()
+    refused = replace(wish, drafts=(), expected=(), reservations=(), refusal=impossible)
+    return refused, await log.append(refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,11 +239,20 @@ def stamp(request: Request, permit: Permit, now: datetime, chart: str | None = N
     )
 
 
-def _again(tenant: str, outcome: Outcome, same_request: bool, streams: tuple[str, ...]) -> Receipt:
+def _again(tenant: str, recall: Recall, outcome: Outcome, same_request: bool) -> Receipt:
     if not same_request:
         raise KeyReused()
     if outcome.refusal is not None:
         raise outcome.refusal
     return Receipt(
-        tenant=tenant, first=outcome.first, last=outcome.last, streams=streams, repeated=True
+        tenant=tenant,
+        first=outcome.first,
+        last=outcome.last,
+        streams=_ids(recall, opened=False),
+        repeated=True,
     )
+
+
+def _ids(recall: Recall, *, opened: bool) -> tuple[str, ...]:
+    """The streams that exist; those that this recall made up do once the command opened them."""
+    return tuple(loaded.id for loaded in recall.streams if opened or not loaded.fresh)

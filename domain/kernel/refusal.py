@@ -74,6 +74,10 @@ class EventTooLarge(Refusal):
     """This is too large to be written down as one fact. Send large content as a document."""
 
 
+class RecordErased(Refusal):
+    """This part of the record was erased for good. Nothing can be added to it any more."""
+
+
 class Unavailable(Refusal, retryable=True):
     """This part cannot be shown at the moment. Please try again later."""
 

@@ -101,8 +101,7 @@ def _oneself(asking: Asking) -> Permit | None:
     own_person = subject.person is not None and subject.person == authority.person
     if not (own_chart or own_person) or authority.account_stream is None:
         return None
-    relied = ((authority.account_stream, authority.account_version),)
-    return Permit(Basis("own-record", authority.person), relied)
+    return Permit(Basis("own-record", authority.person), _relied(authority))
 
 
 def _treating(asking: Asking) -> Permit | None:
@@ -113,8 +112,20 @@ def _treating(asking: Asking) -> Permit | None:
         open_now = relation.since <= asking.now and not _over(relation.until, asking.now)
         if relation.chart == asking.subject.chart and open_now:
             basis = Basis("care-relationship", relation.reference)
-            return Permit(basis, ((held.stream, held.version),))
+            relied = _relied(
+                asking.authority,
+                (held.stream, held.version),
+                (relation.reference, relation.version),
+            )
+            return Permit(basis, relied)
     return None
+
+
+def _relied(authority: Authority, *streams: tuple[str, int]) -> tuple[tuple[str, int], ...]:
+    """What a permit stands on: the account, which may be closed, and what else the clause names."""
+    if authority.account_stream is None:
+        return streams
+    return ((authority.account_stream, authority.account_version), *streams)
 
 
 def _over(until: datetime | None, now: datetime) -> bool:
@@ -128,7 +139,7 @@ def proxy(scope: str) -> Clause:
         for grant in asking.authority.grants:
             in_force = grant.chart == asking.subject.chart and not _over(grant.until, asking.now)
             if in_force and scope in grant.scopes:
-                relied = ((grant.stream, grant.version),)
+                relied = _relied(asking.authority, (grant.stream, grant.version))
                 return Permit(Basis("proxy-grant", grant.stream), relied, sensitive=False)
         return None
 
@@ -142,7 +153,8 @@ def role(*names: str) -> Clause:
         held = asking.authority.holds(*names)
         if held is None:
             return None
-        return Permit(Basis("role", held.role), ((held.stream, held.version),))
+        relied = _relied(asking.authority, (held.stream, held.version))
+        return Permit(Basis("role", held.role), relied)
 
     return Clause(f"role({', '.join(names)})", permits)
 
@@ -157,8 +169,9 @@ def _system(asking: Asking) -> Permit | None:
 
 
 def _signed_in(asking: Asking) -> Permit | None:
-    known = asking.actor.kind == "account" and asking.authority.account_stream is not None
-    return Permit(Basis("own-record", asking.actor.id)) if known else None
+    if asking.actor.kind != "account" or asking.authority.account_stream is None:
+        return None
+    return Permit(Basis("own-record", asking.actor.id), _relied(asking.authority))
 
 
 def _anyone(asking: Asking) -> Permit | None:

@@ -76,7 +76,7 @@ CommonProblem = NotFoundProblem | StaleVersionProblem | KeyReusedProblem | BusyP
 def common_problem(refusal: Refusal) -> CommonProblem | None:
     """The problem of a refusal that every command may end in, or None for another one."""
     match refusal:
-        case kernel.NotFound():
+        case kernel.NotFound() | kernel.RecordErased():
             return NotFoundProblem.of(refusal)
         case kernel.StaleVersion():
             return StaleVersionProblem.at(refusal)

@@ -226,7 +226,8 @@ async def test_without_the_commit_there_is_no_answer(own_world: World) -> None:
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "2"
         body = answer.json()
-        assert set(body) == {"errors"}
+        assert set(body) == {"errors", "extensions"}
+        assert set(body["extensions"]) == {"cost"}
         assert [e["extensions"]["code"] for e in body["errors"]] == ["AUDIT_UNAVAILABLE"]
         assert chart not in answer.text
     assert await own_world.since(before) == []

@@ -275,6 +275,19 @@ def test_verify_passes_and_after_tampering_names_the_first_wrong_position(
     peopled.run("verify", "--tenant", "nowhere", code=2)
 
 
+def test_an_anchor_that_was_kept_outside_is_held_against_the_log(
+    peopled: Console, tmp_path: Path
+) -> None:
+    kept = tmp_path / "anchors"
+    lines = peopled.run("anchor", "--to", str(kept)).stdout
+    assert kept.read_text() == lines
+    peopled.run("verify", "--anchors", str(kept))
+    kept.write_text(lines.replace(lines[-3:], "00\n"))
+    assert "anchor" in peopled.run("verify", "--anchors", str(kept), code=1).stdout
+    kept.write_text("nonsense")
+    peopled.run("verify", "--anchors", str(kept), code=2)
+
+
 def test_a_rebuild_ends_with_the_rows_that_it_found(peopled: Console) -> None:
     tables = ("records_condition", "records_observation", "records_allergy")
     clear = 'SELECT tenant, chart, id, at, state, kind, "position" FROM model.{} ORDER BY 1, 2, 3'

@@ -291,3 +291,15 @@ async def _impatient(world: World, *, lag: bool = False) -> World:
     app = application(house, verifier)
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app))
     return replace(world, house=house, client=client)
+
+
+async def test_nothing_is_granted_in_a_chart_whose_key_was_destroyed(own_world: World) -> None:
+    keys, chart = own_world.house.keys, own_world.seeded.charts["rosa"]
+    key = await keys.compartment("riverside", chart, "clinical")
+    await keys.destroy("riverside", key.id, NO_CHART, 1)
+    before = await own_world.head()
+    results = [await grant(own_world, "rosa") for _ in range(2)]
+    assert [(r["__typename"], r["code"]) for r in results] == [
+        ("NotFoundProblem", "kernel.record_erased")
+    ] * 2
+    assert facts(await own_world.since(before)) == []

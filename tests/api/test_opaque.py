@@ -94,3 +94,17 @@ def test_a_token_with_one_other_character_is_refused(text: str, data: st.DataObj
 def test_a_text_that_is_no_token_is_refused(text: str) -> None:
     with pytest.raises(TokenInvalid):
         HERE.unseal("cursor", text)
+
+
+@given(st.binary(max_size=80))
+def test_a_tag_stands_for_its_content_before_one_account_of_one_tenant(content: bytes) -> None:
+    tag = HERE.tag("rosa", content)
+    assert len(tag) == 22
+    assert tag == HERE.tag("rosa", content)
+    others = {
+        HERE.tag("rosa", content + b"\0"),
+        HERE.tag("omar", content),
+        THERE.tag("rosa", content),
+        OTHER_SECRET.tag("rosa", content),
+    }
+    assert len(others - {tag}) == 4

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from api.settings import SettingMissing, Settings
+from api.cli import main
+from api.settings import SettingMissing, Settings, SettingUnclear, SettingUnknown
 
 GIVEN = {
     "ANAMNESIS_DSN": "postgresql://owner:secret@db.example:6432/anamnesis?sslmode=require",
@@ -32,3 +34,48 @@ def test_a_dsn_that_is_given_for_a_role_wins() -> None:
     settings = Settings.from_environment({**GIVEN, "ANAMNESIS_DSN_API": "postgresql://a@b/c"})
     assert settings.role_dsn("api") == "postgresql://a@b/c"
     assert settings.role_dsn("auditor").startswith("postgresql://anamnesis_auditor@")
+
+
+def test_how_many_operations_at_once_is_a_number_or_by_the_machine() -> None:
+    assert Settings.from_environment(GIVEN).in_service == 0
+    assert Settings.from_environment({**GIVEN, "ANAMNESIS_IN_SERVICE": "6"}).in_service == 6
+    with pytest.raises(SettingUnclear):
+        Settings.from_environment({**GIVEN, "ANAMNESIS_IN_SERVICE": "many"})
+
+
+@pytest.mark.parametrize(("given", "only"), [("", False), ("0", False), ("1", True)])
+def test_trusted_documents_only_is_switched_on_with_a_one(given: str, only: bool) -> None:
+    settings = Settings.from_environment({**GIVEN, "ANAMNESIS_TRUSTED_ONLY": given})
+    assert settings.trusted_only is only
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANAMNESIS_TRUSTED_ONLY", "yes"),
+        ("ANAMNESIS_PROFILE", "prodution"),
+        ("ANAMNESIS_IN_SERVICE", "-1"),
+        ("ANAMNESIS_DSN", "db.example"),
+        ("ANAMNESIS_DSN_API", "mysql://a@b/c"),
+    ],
+)
+def test_a_setting_that_is_not_understood_is_named_with_what_is_wanted(
+    name: str, value: str
+) -> None:
+    with pytest.raises(SettingUnclear, match=name) as unclear:
+        Settings.from_environment({**GIVEN, name: value})
+    assert unclear.value.name == name
+    assert value not in str(unclear.value)
+
+
+def test_a_misspelt_setting_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(SettingUnknown, match="did you mean ANAMNESIS_TRUSTED_ONLY"):
+        Settings.from_environment({**GIVEN, "ANAMNESIS_TRUSTED_ONLLY": "1"})
+
+
+def test_a_process_is_not_started_by_settings_that_it_does_not_know(tmp_path: Path) -> None:
+    given = {**GIVEN, "ANAMNESIS_KEYS": str(tmp_path), "ANAMNESIS_COLOUR": "blue"}
+    result = CliRunner().invoke(main, ["serve"], env=given)
+    assert result.exit_code == 1
+    assert "ANAMNESIS_COLOUR" in result.output
+    assert "Traceback" not in result.output

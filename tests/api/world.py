@@ -69,7 +69,9 @@ class World:
         position: str | None = None,
     ) -> httpx2.Response:
         """The answer to an operation; nobody asks without a token."""
-        headers = {} if person is None else {"authorization": f"Bearer {self.token(person)}"}
+        headers = {"accept": "application/graphql-response+json"}
+        if person is not None:
+            headers["authorization"] = f"Bearer {self.token(person)}"
         body: Json = {"query": document, "variables": dict(variables or {})}
         if position is not None:
             body["extensions"] = {"position": position}

@@ -110,14 +110,15 @@ def test_an_erased_chart_loses_its_row_and_other_erased_events_take_nothing() ->
     assert list(registry.project(recorded(Erased(ChartLinked.type_name)))) == []
 
 
-def relation(practitioner: str, since: datetime, until: datetime | None) -> Put:
-    """The row of a care relationship."""
+def relation(practitioner: str, since: datetime, until: datetime | None, version: int = 1) -> Put:
+    """The row of a care relationship, as of a version of its stream."""
     values = {
         "chart": CHART,
         "practitioner": practitioner,
         "reference": STREAM,
         "since": since,
         "until": until,
+        "version": version,
     }
     return Put(care.RELATION, values)
 
@@ -145,7 +146,7 @@ def test_a_visit_that_is_reported_again_closes_the_chart_to_all_but_those_who_to
     assert list(care.project(recorded(event, version=version))) == [
         Put(care.ENCOUNTER, clear(STREAM, MARCH, "finished", source="urn:ehr"), row, CHART),
         Drop(care.RELATION, {"chart": CHART, "reference": STREAM}),
-        relation("q", MARCH, None),
+        relation("q", MARCH, None, version),
     ]
     nobody = EncounterReported(encounter=STREAM, visit=Visit(status="cancelled"))
     assert list(care.project(recorded(nobody, version=version)))[1:] == [

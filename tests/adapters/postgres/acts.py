@@ -1,10 +1,15 @@
 """What the tests of the log do: wishes of an operator, sealed commands, rows seen by the owner."""
 
+import asyncio
 import hashlib
+import json
 import os
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +18,7 @@ import asyncpg
 from adapters.postgres.projector import Projector
 from adapters.postgres.writer import SealedCommand, SealedEvent
 from api.house import House
+from api.settings import Settings
 from domain.audit import RecordReplay
 from domain.consent import GrantProxyAccess
 from domain.identity import OpenAccount
@@ -25,6 +31,7 @@ from domain.records import Condition, Fact, FileRecord
 from domain.registry import Demographics, ReportPatient
 from projections.catalogue import PROJECTIONS
 
+ROOT = Path(__file__).resolve().parents[3]
 HERE, THERE = "riverside", "lakeside"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -114,6 +121,58 @@ async def rows(dsn: str, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
         return [tuple(record) for record in await connection.fetch(sql, *arguments)]
     finally:
         await connection.close()
+
+
+async def book(dsn: str, tenant: str = HERE) -> Counter[str]:
+    """Everything that commands leave behind, counted; the difference of two is what one left."""
+    events = await rows(
+        dsn, "SELECT type, count(*) FROM event WHERE tenant = $1 GROUP BY 1", tenant
+    )
+    [(commands, refusals, writing)] = await rows(
+        dsn,
+        "SELECT count(*), count(outcome), count(first) FROM command WHERE tenant = $1",
+        tenant,
+    )
+    [(reservations, streams)] = await rows(
+        dsn,
+        "SELECT (SELECT count(*) FROM reservation WHERE tenant = $1),"
+        " (SELECT count(*) FROM stream_head WHERE tenant = $1)",
+        tenant,
+    )
+    counted = {
+        "commands": commands,
+        "refusals": refusals,
+        "commands with events": writing,
+        "reservations": reservations,
+        "streams": streams,
+    }
+    return Counter(dict(events) | counted)
+
+
+async def called(
+    dsn: str, settings: Settings, how: str, wish: str, key: str = "k", each: int = 1, ends: int = 1
+) -> Counter[str]:
+    """What `ends` processes are told who make `each` wishes at the same moment.
+
+    A process that dies tells nothing; it must have been killed, and not have ended.
+    """
+    folder = str(settings.keys.parent)
+    racers = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.adapters.postgres.racer", dsn, folder, how, wish, key),
+            *(str(each * number), str(each * (number + 1))),
+            cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        for number in range(ends)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert await racer.stdout.readline() == b"ready\n"
+    told = await asyncio.gather(*(racer.communicate(b"go\n") for racer in racers))
+    assert {racer.returncode for racer in racers} == {-9 if how.startswith("die") else 0}
+    return sum((Counter(json.loads(output or "{}")) for output, _ in told), Counter())
 
 
 async def damage(dsn: str, sql: str, *arguments: object) -> None:

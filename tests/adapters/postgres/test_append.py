@@ -1,9 +1,6 @@
 """Appending: gapless, in order, once, for many writers at a time."""
 
 import asyncio
-import json
-import sys
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +12,6 @@ from adapters.postgres.writer import LogNotOpen, LogUnavailable, Writer
 from api.house import House, open_house
 from api.settings import Settings
 from domain.consent import WithdrawProxyAccess
-from domain.identity import LoginTaken
 from domain.kernel.perform import Receipt
 from domain.kernel.refusal import EventTooLarge, KeyReused, StaleVersion
 from tests.adapters.postgres.acts import (
@@ -35,7 +31,6 @@ from tests.adapters.postgres.acts import (
 
 pytestmark = pytest.mark.anyio
 CHART, PERSON, OTHER = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
-ROOT = Path(__file__).resolve().parents[3]
 
 
 async def test_positions_and_versions_have_no_gap_under_64_commands_of_two_tenants(
@@ -175,34 +170,6 @@ async def test_another_input_under_a_used_key_is_refused(house: House, dsn: str)
     assert await assert_sound(dsn) == 1
 
 
-async def test_one_of_200_commands_from_two_processes_gets_a_reserved_value(
-    settings: Settings, house: House, dsn: str
-) -> None:
-    # The key tree exists before the processes start, as in a house that has been used.
-    await do(house, patient(1))
-    folder = str(settings.keys.parent)
-    racers = [
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.adapters.postgres.racer", dsn, folder, name, "100"),
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        for name in ("a", "b")
-    ]
-    for racer in racers:
-        assert racer.stdout is not None
-        assert await racer.stdout.readline() == b"ready\n"
-    told = await asyncio.gather(*(racer.communicate(b"go\n") for racer in racers))
-    assert [racer.returncode for racer in racers] == [0, 0]
-    answers = [json.loads(output) for output, _ in told]
-    assert sum(answer.get("won", 0) for answer in answers) == 1
-    assert sum(answer.get(LoginTaken.code, 0) for answer in answers) == 199
-    opened = "SELECT count(*) FROM event WHERE type = 'identity.account-opened'"
-    assert await rows(dsn, opened) == [(1,)]
-    assert await assert_sound(dsn) == 4
-
-
 async def test_a_reserved_value_that_is_taken_answers_with_its_stream(house: House) -> None:
     mine = sealed(CHART, 0, reservations=((b"value", CHART),))
     theirs = sealed(OTHER, 0, reservations=((b"value", OTHER),))
@@ -335,15 +302,16 @@ async def test_a_row_that_is_refused_fails_its_command_alone_and_leaves_no_hole(
     assert (await house.writer.append(sealed(streams[2], 0))).first == 6
 
 
-async def test_an_event_that_is_too_large_is_refused_before_it_is_sent(
+async def test_an_event_that_is_too_large_is_never_sent_and_its_refusal_is_remembered(
     house: House, dsn: str
 ) -> None:
     await do(house, problem(CHART, 1, "x" * (MAX_SEALED - 1_000)))
-    batches = house.writer.batches
-    with pytest.raises(EventTooLarge):
-        await do(house, problem(CHART, 2, "x" * MAX_SEALED))
-    assert house.writer.batches == batches
+    for attempt in range(2):
+        with pytest.raises(EventTooLarge):
+            await do(house, problem(CHART, 2, "x" * MAX_SEALED), key="too large")
+        assert house.writer.batches == 2, attempt
     assert await assert_sound(dsn) == 1
+    assert await rows(dsn, "SELECT count(outcome) FROM command") == [(1,)]
 
 
 async def test_a_lost_connection_is_made_again_and_every_command_counts_once(

@@ -38,6 +38,8 @@ CHANGES = ("UPDATE event SET type = 'x'", "DELETE FROM event", "TRUNCATE event")
 TABLES = sorted(table.name for known in PROJECTIONS for table in known.tables)
 BY_CHART = "SELECT chart::text, id::text FROM model.records_condition"
 BY_ROLE = pytest.mark.parametrize("role", ROLES)
+# What tools may see is proven in tests/adapters/library: nothing but events and heads.
+BY_READER = pytest.mark.parametrize("role", sorted({*ROLES} - {"tool"}))
 
 
 async def as_role(
@@ -170,7 +172,7 @@ async def two_tenants(house: House) -> House:
     return house
 
 
-@BY_ROLE
+@BY_READER
 async def test_a_role_sees_nothing_without_a_tenant_and_only_its_own_with_one(
     two_tenants: House, dsn: str, role: str
 ) -> None:

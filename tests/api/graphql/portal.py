@@ -21,6 +21,7 @@ from api.graphql import (
 from domain.kernel.refusal import Busy, NotFound
 
 CANARY = "canary-7f3a91"
+RESPONSE = "application/graphql-response+json"
 URL = "http://portal.test/graphql"
 
 
@@ -52,6 +53,9 @@ class Desk:
             raise self.settle_error
         await asyncio.sleep(0)
         return self.extensions
+
+    def tag(self, encoded: bytes) -> str:
+        return hashlib.sha256(encoded).hexdigest()[:8]
 
     async def close(self) -> None:
         self.steps.append("close")
@@ -168,17 +172,18 @@ class Portal:
         self, query: str | None = None, accept: str | None = None, **members: object
     ) -> httpx2.Response:
         body = {"query": query, **members}
-        headers = {"accept": accept} if accept else {}
+        headers = {"accept": RESPONSE if accept is None else accept}
         return await self.send(httpx2.Request("POST", URL, json=body, headers=headers))
 
     async def raw(self, content: bytes, **headers: str) -> httpx2.Response:
-        named = {"content-type": "application/json"} | {
+        named = {"content-type": "application/json", "accept": RESPONSE} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
         return await self.send(httpx2.Request("POST", URL, content=content, headers=named))
 
-    async def get(self, **parameters: str) -> httpx2.Response:
-        return await self.send(httpx2.Request("GET", URL, params=parameters))
+    async def get(self, known: str | None = None, **parameters: str) -> httpx2.Response:
+        headers = {"accept": RESPONSE} | ({"if-none-match": known} if known is not None else {})
+        return await self.send(httpx2.Request("GET", URL, params=parameters, headers=headers))
 
 
 def open_portal(
@@ -186,6 +191,7 @@ def open_portal(
     development: bool = False,
     operations: tuple[str, ...] = (),
     desk: Desk | None = None,
+    trusted_only: bool = False,
 ) -> Portal:
     """Build an endpoint; a request with the header `x-stranger` is not authenticated."""
     desk = desk or Desk()
@@ -197,7 +203,9 @@ def open_portal(
         return desk
 
     trusted = {identified(text): text for text in operations}
-    return Portal(desk, GraphQLEndpoint(SCHEMA, open_context, limits, development, trusted))
+    return Portal(
+        desk, GraphQLEndpoint(SCHEMA, open_context, limits, development, trusted, trusted_only)
+    )
 
 
 def code(response: httpx2.Response) -> str:

@@ -68,9 +68,10 @@ async def refused(query: str, limits: Limits, name: str | None = None) -> bool:
         (tagged(1979), tagged(1980), Limits()),
         (broad(600), broad(601), Limits(selections=600)),
         (named(30), named(31), Limits()),
+        (deep(6), deep(7), Limits(cost=5)),
         (ME + " " * (100 - len(ME)), ME + " " * (101 - len(ME)), Limits(document_bytes=100)),
     ],
-    ids=["depth", "aliases", "directives", "tokens", "selections", "repeats", "bytes"],
+    ids=["depth", "aliases", "directives", "tokens", "selections", "repeats", "cost", "bytes"],
 )
 async def test_a_limit_is_met_but_not_passed(under: str, over: str, limits: Limits) -> None:
     assert not await refused(under, limits)
@@ -250,6 +251,33 @@ async def test_a_trusted_document_of_several_operations_needs_a_name() -> None:
     assert code(await portal.post(documentId=identified(both))) == "OPERATION_NAME_REQUIRED"
     response = await portal.post(documentId=identified(both), operationName="Me")
     assert response.status_code == 200
+
+
+async def test_where_only_trusted_documents_are_executed_no_other_is_even_parsed() -> None:
+    portal = open_portal(operations=(SAY, ME), trusted_only=True)
+    before = portal.endpoint.registry.parses
+    assert code(await portal.post(ME)) == "TRUSTED_ONLY"
+    assert code(await portal.post("{")) == "TRUSTED_ONLY"
+    assert portal.endpoint.registry.parses == before
+    assert (await portal.post(documentId=identified(ME))).status_code == 200
+    assert (await portal.get(documentId=identified(ME))).status_code == 200
+    assert "settle" in portal.desk.steps
+
+
+async def test_the_cost_is_told_with_data_and_with_a_refusal() -> None:
+    portal = open_portal(Limits(cost=2))
+    told = (await portal.post(deep(3))).json()
+    assert told["extensions"]["cost"] == {"requested": 2, "limit": 2}
+    refused = (await portal.post(deep(4))).json()
+    assert refused["extensions"] == {"cost": {"requested": 3, "limit": 2}}
+    assert refused["errors"][0]["message"] == "The operation costs 3, over the limit of 2."
+    assert portal.desk.steps.count("settle") == 1
+    assert "extensions" not in (await portal.post("{ nothing }")).json()
+
+
+def test_a_trusted_document_over_the_cost_limit_stops_the_start() -> None:
+    with pytest.raises(ValueError, match="does not pass"):
+        open_portal(Limits(cost=2), operations=(deep(4),))
 
 
 @pytest.mark.parametrize("text", ["{ nothing }", deep(13), "fragment F on Person { name }"])

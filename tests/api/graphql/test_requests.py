@@ -4,11 +4,11 @@ import httpx2
 import pytest
 
 from api.graphql import Limits
-from tests.api.graphql.portal import URL, code, identified, open_portal
+from tests.api.graphql.portal import RESPONSE, URL, code, identified, open_portal
 
 pytestmark = pytest.mark.anyio
 
-RESPONSE = "application/graphql-response+json"
+JSON = "application/json"
 ME = "query Me { me { name } }"
 SAY = "query Say($text: String!) { echo(text: $text) }"
 WRITE = 'mutation Write { write(text: "x") }'
@@ -17,7 +17,10 @@ WRITE = 'mutation Write { write(text: "x") }'
 async def test_a_query_is_answered_with_data_position_and_careful_headers() -> None:
     response = await open_portal().post(ME)
     assert response.status_code == 200
-    assert response.json() == {"data": {"me": {"name": "Ada"}}, "extensions": {"position": "p-9"}}
+    assert response.json() == {
+        "data": {"me": {"name": "Ada"}},
+        "extensions": {"position": "p-9", "cost": {"requested": 1, "limit": 6000}},
+    }
     assert response.headers["content-type"] == f"{RESPONSE}; charset=utf-8"
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-content-type-options"] == "nosniff"
@@ -27,8 +30,11 @@ async def test_a_query_is_answered_with_data_position_and_careful_headers() -> N
 @pytest.mark.parametrize(
     ("accept", "media_type"),
     [
-        ("*/*", RESPONSE),
-        ("application/*", RESPONSE),
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/*", JSON),
+        ("application/graphql-response+json, */*", RESPONSE),
+        ("application/json, application/graphql-response+json", RESPONSE),
         ("application/json", "application/json"),
         ("application/json;q=0.9, application/graphql-response+json", RESPONSE),
         ("application/json, application/graphql-response+json;q=0.5", "application/json"),
@@ -272,6 +278,15 @@ async def test_get_of_a_document_text_is_405() -> None:
     response = await open_portal(operations=(ME,)).get(query=ME)
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
+
+
+async def test_get_of_the_text_of_a_query_is_for_development_only() -> None:
+    portal = open_portal(development=True)
+    response = await portal.get(query=SAY, variables='{"text":"hello"}')
+    assert (response.status_code, response.json()["data"]) == (200, {"echo": "hello"})
+    assert (await portal.get(query=WRITE)).status_code == 405
+    assert (await portal.get()).status_code == 400
+    assert "write x" not in portal.desk.steps
 
 
 async def test_get_never_executes_a_mutation() -> None:

@@ -27,6 +27,8 @@ class MemoryLog:
     wishes: list[Append] = field(default_factory=list)
     asked: list[Subject] = field(default_factory=list)
     settled: int = 0
+    destroyed: set[str | None] = field(default_factory=set)
+    """Owners whose keys are gone."""
     _commands: dict[tuple[str, bytes], tuple[bytes, Outcome]] = field(default_factory=dict)
     _reserved: dict[tuple[str, Reserved], str] = field(default_factory=dict)
     _fresh: int = 0
@@ -114,6 +116,8 @@ class MemoryLog:
             taken = self._reserved.get((wish.tenant, reserved))
             if taken is not None:
                 return Conflict("reservation", taken)
+        if any(draft.owner in self.destroyed for draft in wish.drafts):
+            return Conflict("destroyed-key")
         return None
 
     def _load(self, tenant: str, stream: Stream) -> Loaded:

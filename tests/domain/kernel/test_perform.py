@@ -19,7 +19,14 @@ from domain.kernel.context import Actor, Authority, Context, Subject
 from domain.kernel.event import Event
 from domain.kernel.log import Append, Draft, Expected
 from domain.kernel.perform import ATTEMPTS, Receipt, Request, perform
-from domain.kernel.refusal import Busy, KeyReused, NotFound, StaleVersion
+from domain.kernel.refusal import (
+    Busy,
+    EventTooLarge,
+    KeyReused,
+    NotFound,
+    RecordErased,
+    StaleVersion,
+)
 from domain.kernel.rule import POLICY_VERSION
 from domain.kernel.values import Concept, Identifier, Moment, Name, Source
 from domain.records import Condition, Fact, FileRecord, RecordCorrected, RecordFiled
@@ -306,6 +313,48 @@ async def test_a_race_that_is_lost_again_and_again_ends_busy(log: MemoryLog) -> 
         await do(log, WITHDRAW, key="w")
     assert (len(tries), ATTEMPTS) == (8, 8)
     assert log.facts()[-1] == GRANTED
+
+
+async def test_a_twin_that_wins_the_last_race_gives_the_answer(log: MemoryLog) -> None:
+    tries: list[Append] = []
+
+    def rival(wish: Append) -> None:
+        tries.append(wish)
+        if len(tries) < ATTEMPTS:
+            raced(log, wish.expected[0].stream, replace(GRANTED, kind=f"{len(tries)}"))
+        else:
+            log.commit(wish)
+
+    await do(log, GRANT)
+    log.before_append = rival
+    receipt = await do(log, WITHDRAW, key="w")
+    assert (len(tries), receipt.repeated) == (ATTEMPTS, True)
+    assert log.facts()[-1] == ProxyAccessWithdrawn(grantee="bob")
+
+
+async def test_a_wish_about_what_was_erased_is_refused_at_once_and_remembered(
+    log: MemoryLog,
+) -> None:
+    log.destroyed.add("c")
+    for _ in range(2):
+        with pytest.raises(RecordErased):
+            await do(log, GRANT)
+        log.destroyed.clear()
+    assert (log.facts(), [wish.refusal for wish in log.wishes]) == ([], [RecordErased()])
+
+
+async def test_a_wish_that_is_too_large_is_refused_and_remembered(log: MemoryLog) -> None:
+    def measure(wish: Append) -> None:
+        if wish.drafts:
+            raise EventTooLarge()
+
+    log.before_append = measure
+    with pytest.raises(EventTooLarge):
+        await do(log, GRANT)
+    log.before_append = None
+    with pytest.raises(EventTooLarge):
+        await do(log, GRANT)
+    assert (log.facts(), [wish.refusal for wish in log.wishes]) == ([], [EventTooLarge()])
 
 
 async def test_a_permission_that_moved_is_waited_for_before_the_rule_is_asked_again(

@@ -41,7 +41,7 @@ PATIENT = Authority(
 GRANT = Grant(chart="c", scopes=frozenset({"records"}), stream="grant", version=3)
 PROXY = Authority(person="bob", account_stream="account", account_version=1, grants=(GRANT,))
 CLINICIAN = RoleHeld(role="clinician", stream="grey", version=5)
-SEEN = CareRelation(chart="c", reference="visit", since=NOW)
+SEEN = CareRelation(chart="c", reference="visit", version=2, since=NOW)
 DOCTOR = Authority(practitioner="grey", relations=(SEEN,), roles=(CLINICIAN,))
 HERE = Subject(chart="c")
 
@@ -83,8 +83,8 @@ def test_nobody_is_oneself_where_neither_person_is_known() -> None:
     assert asked(oneself, authority=nobody, subject=Subject()) is None
 
 
-def test_a_proxy_is_a_person_with_a_grant_for_the_scope_relying_on_the_grant() -> None:
-    yes = Permit(Basis("proxy-grant", "grant"), (("grant", 3),), sensitive=False)
+def test_a_proxy_is_a_person_with_a_grant_for_the_scope_relying_on_account_and_grant() -> None:
+    yes = Permit(Basis("proxy-grant", "grant"), (("account", 1), ("grant", 3)), sensitive=False)
     assert asked(proxy("records"), authority=PROXY) == yes
 
 
@@ -109,15 +109,17 @@ def test_a_grant_counts_for_its_chart_its_scopes_and_until_it_ends(
 def test_a_grant_in_force_counts_beside_one_that_is_over() -> None:
     over = replace(GRANT, stream="old", until=NOW)
     permit = asked(proxy("records"), authority=replace(PROXY, grants=(over, GRANT)))
-    assert permit == Permit(Basis("proxy-grant", "grant"), (("grant", 3),), sensitive=False)
+    assert permit == Permit(
+        Basis("proxy-grant", "grant"), (("account", 1), ("grant", 3)), sensitive=False
+    )
 
 
 def test_somebody_without_a_chart_in_question_is_no_proxy() -> None:
     assert asked(proxy("records"), authority=PROXY, subject=Subject()) is None
 
 
-def test_a_clinician_treats_within_the_relationship_relying_on_the_role() -> None:
-    yes = Permit(Basis("care-relationship", "visit"), (("grey", 5),))
+def test_a_clinician_treats_relying_on_the_role_and_the_relationship() -> None:
+    yes = Permit(Basis("care-relationship", "visit"), (("grey", 5), ("visit", 2)))
     assert asked(treating, authority=DOCTOR) == yes
 
 
@@ -181,7 +183,9 @@ def test_the_system_is_the_system_alone(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["account", "operator", "system", "anonymous"])
 def test_only_an_account_that_is_open_is_signed_in(kind: str) -> None:
     actor = replace(ACCOUNT, kind=kind, reason="r")
-    wanted = Permit(Basis("own-record", "account")) if kind == "account" else None
+    wanted = (
+        Permit(Basis("own-record", "account"), (("account", 2),)) if kind == "account" else None
+    )
     assert asked(signed_in, actor=actor) == wanted
     assert asked(signed_in, actor=actor, authority=Authority()) is None
 
@@ -196,7 +200,7 @@ def test_the_first_clause_that_says_yes_gives_the_basis() -> None:
     rule = Rule("test.ask", (oneself, proxy("records"), anyone))
     asking = Asking(actor=ACCOUNT, subject=HERE, authority=PROXY, now=NOW)
     assert rule.permit(asking) == Permit(
-        Basis("proxy-grant", "grant"), (("grant", 3),), sensitive=False
+        Basis("proxy-grant", "grant"), (("account", 1), ("grant", 3)), sensitive=False
     )
     assert rule.text == "oneself | proxy(records) | anyone"
 

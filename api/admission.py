@@ -1,0 +1,180 @@
+"""The gate before GraphQL: so many requests at once, a bounded wait, and 503 for the rest.
+
+The body is received here, so that no slow sender holds a place, and parsed by nobody before there
+is a place. Callers with an accepted token and callers without one have a lane each: whoever floods
+us with bad tokens takes nothing from those who are known.
+"""
+
+import asyncio
+import functools
+import os
+import uuid
+from dataclasses import dataclass
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.bodies import BodyRoom
+from api.caller import Bearers, claims_of, neighbourhood
+from api.graphql import Limits, Unauthenticated
+from api.graphql.answer import Answer
+from api.graphql.faults import Fault
+from api.graphql.request import GRAPHQL_RESPONSE, ClientGone
+from api.lane import Lane, LaneLimits, Refused
+
+RETRY_AFTER_S = 1
+BODY_SECONDS = 10.0
+PACE = "anamnesis.pace"
+"""In the scope of a request in service: what it awaits before each of its reads."""
+OVERLOADED = "anamnesis.overloaded"
+"""Set in the scope of a request that was refused here."""
+LONGEST_BODY_BYTES = Limits().body_bytes
+_OVERLOADED = Fault("OVERLOADED", "Too much is asked of us right now.", retryable=True)
+_SLOW = Fault("BODY_TOO_SLOW", "The body did not arrive in time.")
+
+
+def known_limits(in_service: int) -> LaneLimits:
+    """The limits of callers with an accepted token; half of the places at most are one caller's."""
+    return LaneLimits(in_service=in_service, per_caller=max(1, in_service // 2))
+
+
+def places(pool_size: int, cores: int | None = None) -> int:
+    """How many operations at once: four per core, and connections to spare.
+
+    An operation holds a connection while it reads and asks for another one for a moment: with as
+    many operations as connections, each would wait for the others.
+    """
+    wanted = 4 * (cores or os.cpu_count() or 1)
+    return max(1, min(wanted, pool_size - 4))
+
+
+KNOWN_BYTES = (64 * 1024 * 1024, 2 * 1024 * 1024)
+STRANGERS_BYTES = (8 * 1024 * 1024, 2 * 1024 * 1024)
+"""Of bodies that are arriving or wait: in all, and of one caller."""
+STRANGERS = LaneLimits(
+    in_service=2,
+    per_caller=1,
+    new=2,
+    waiting=32,
+    waiting_per_caller=8,
+)
+
+
+class BodyTooSlow(Exception):
+    """The body did not arrive within BODY_SECONDS."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A request on its way through a lane."""
+
+    lane: Lane
+    room: BodyRoom
+    key: str
+    receive: Receive
+
+
+class Admission:
+    """An ASGI application that lets requests through to another one.
+
+    `refused` counts answers by lane and reason.
+    """
+
+    def __init__(
+        self, inner: ASGIApp, bearers: Bearers, known: LaneLimits, strangers: LaneLimits
+    ) -> None:
+        self._inner = inner
+        self._bearers = bearers
+        self.known = Lane(known)
+        self.strangers = Lane(strangers)
+        self._rooms = {"known": BodyRoom(*KNOWN_BYTES), "strangers": BodyRoom(*STRANGERS_BYTES)}
+        self.refused: dict[tuple[str, str], int] = {}
+
+    @property
+    def lanes(self) -> dict[str, Lane]:
+        """Both lanes by name."""
+        return {"known": self.known, "strangers": self.strangers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name, key = self._place(scope)
+        visit = _Visit(self.lanes[name], self._rooms[name], key, receive)
+        try:
+            await self._visit(visit, scope, send)
+        except Refused as refused:
+            at = (name, refused.reason)
+            self.refused[at] = self.refused.get(at, 0) + 1
+            scope[OVERLOADED] = True
+            await _answer(503, _OVERLOADED, {"retry-after": str(RETRY_AFTER_S)}).send(send)
+        except BodyTooSlow:
+            await _answer(408, _SLOW, {"connection": "close"}).send(send)
+        except ClientGone:
+            return
+
+    def _place(self, scope: Scope) -> tuple[str, str]:
+        try:
+            claims = claims_of(scope, self._bearers)
+        except Unauthenticated:
+            return "strangers", neighbourhood(scope)
+        return "known", f"{claims.tenant}/{claims.subject}"
+
+    async def _visit(self, visit: _Visit, scope: Scope, send: Send) -> None:
+        if _declared(scope) > LONGEST_BODY_BYTES:
+            # Refused inside without a look at the body.
+            await self._inner(scope, visit.receive, send)
+            return
+        body = bytearray()
+        try:
+            await _collect(visit, body)
+            turn = await visit.lane.enter(visit.key)
+        finally:
+            visit.room.release(visit.key, len(body))
+        scope[PACE] = functools.partial(visit.lane.pace, turn)
+        answered = 0
+
+        async def sent(message: Message) -> None:
+            nonlocal answered
+            answered += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._inner(scope, _replayed(bytes(body), visit.receive), sent)
+        finally:
+            visit.lane.leave(turn, answered)
+
+
+def _declared(scope: Scope) -> int:
+    """The length that the header claims; what is no number is refused inside."""
+    text = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(text) if text.isdigit() and len(text) <= 15 else 0
+
+
+async def _collect(visit: _Visit, body: bytearray) -> None:
+    """Receive the body, or as much as is enough to refuse it. Raises Refused and ClientGone."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            more = True
+            while more and len(body) <= LONGEST_BODY_BYTES:
+                message = await visit.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                chunk = message.get("body", b"")
+                visit.room.hold(visit.key, len(chunk))
+                body += chunk
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise BodyTooSlow from None
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The body as one message, then whatever comes."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return received
+
+
+def _answer(status: int, fault: Fault, headers: dict[str, str]) -> Answer:
+    body = msgspec.json.encode({"errors": [fault.entry(uuid.uuid4().hex)]})
+    return Answer(status, GRAPHQL_RESPONSE, body, headers)

@@ -1,0 +1,288 @@
+"""A bounded number of requests in service; the others wait in a bounded queue, fair by caller.
+
+Who waits is served by least recent use, so callers in equal want take turns and a greedy one waits
+behind everybody else. Use is counted in bytes of answers, and PAGE_BYTES for a page of a panel at
+least: the work grows with them, and unlike a time they are the same on a busy machine. A caller
+whose answers are over `dear_bytes` shares `dear` places with its like, and callers of whom nothing
+is known yet share `new` ones, so that cheap requests find a free one. A request that turns out
+dear stands back at each page while a cheap or an earlier one is in service, `pause_s` at most.
+
+How long one may wait follows the controlled delay of "Fail at Scale" (B. Maurer, ACM Queue 13,
+2015): in a burst `patience_s`; once somebody was late all through that time, `overload_s`.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+HALF_LIFE_S = 10.0
+MOST_CALLERS = 4_096
+PAGE_BYTES = 8 * 1024
+LEAST_BYTES = 1024
+Reason = Literal["queue-full", "deadline"]
+
+
+class Refused(Exception):
+    """Not now: the queue is full, or the wait was too long."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneLimits:
+    """How much at once, and how long to wait.
+
+    `in_service` requests, of them `per_caller` of one caller, `dear` of dear and `new` of new
+    callers; `waiting` requests, of them `waiting_per_caller` of one caller.
+    """
+
+    in_service: int
+    per_caller: int
+    dear: int = 1
+    dear_bytes: int = 128 * 1024
+    new: int = 1
+    pause_s: float = 0.25
+    waiting: int = 256
+    waiting_per_caller: int = 32
+    patience_s: float = 0.5
+    overload_s: float = 0.02
+
+
+@dataclass(slots=True, eq=False)
+class _Caller:
+    waiting: "deque[asyncio.Future[Turn]]" = field(default_factory=deque)
+    serving: int = 0
+    mean: float = 0.0
+    seen: bool = False
+    used: float = 0.0
+    used_at: float = 0.0
+
+    def use(self, now: float) -> float:
+        """Bytes of late, halved every HALF_LIFE_S."""
+        return self.used * math.exp2((self.used_at - now) / HALF_LIFE_S)
+
+    def spent(self, cost: int, now: float) -> None:
+        """Count a request; the least one is not free."""
+        cost = max(cost, LEAST_BYTES)
+        self.used, self.used_at = self.use(now) + cost, now
+        self.mean = 0.8 * self.mean + 0.2 * cost if self.seen else cost
+        self.seen = True
+
+    @property
+    def idle(self) -> bool:
+        return not (self.waiting or self.serving)
+
+
+Kind = Literal["cheap", "dear", "new"]
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """A place in service, to be given back by `Lane.leave`; `cost` is what it has cost so far."""
+
+    caller: _Caller
+    kind: Kind
+    cost: int = 0
+
+
+class _Callers:
+    """Callers by key, the idle ones forgotten when there are too many."""
+
+    def __init__(self) -> None:
+        self._by_key: OrderedDict[str, _Caller] = OrderedDict()
+
+    def of(self, key: str) -> _Caller:
+        caller = self._by_key.get(key)
+        if caller is None:
+            caller = self._by_key[key] = _Caller()
+            if len(self._by_key) > MOST_CALLERS:
+                self._forget()
+        self._by_key.move_to_end(key)
+        return caller
+
+    def _forget(self) -> None:
+        """The caller that has been idle for longest."""
+        for key, caller in self._by_key.items():
+            if caller.idle:
+                del self._by_key[key]
+                return
+
+
+class _Line:
+    """Who waits: callers of equal use take turns, and nobody waits for longer than is agreed."""
+
+    def __init__(self, limits: LaneLimits, clock: Callable[[], float]) -> None:
+        self.waiting = 0
+        self.callers: dict[_Caller, None] = {}
+        self._limits = limits
+        self._clock = clock
+        self._late_since = self._late_at = -math.inf
+
+    def join(self, caller: _Caller) -> asyncio.Future[Turn]:
+        """A place in the line. Raises Refused where there is none."""
+        limits = self._limits
+        if self.waiting >= limits.waiting or len(caller.waiting) >= limits.waiting_per_caller:
+            raise Refused("queue-full")
+        place: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        caller.waiting.append(place)
+        self.callers[caller] = None
+        self.waiting += 1
+        return place
+
+    def first(self, caller: _Caller) -> asyncio.Future[Turn]:
+        """The caller's longest waiting place, out of the line."""
+        place = caller.waiting[0]
+        self.remove(caller, place)
+        return place
+
+    def remove(self, caller: _Caller, place: asyncio.Future[Turn]) -> None:
+        """Out of the line."""
+        caller.waiting.remove(place)
+        self.waiting -= 1
+        del self.callers[caller]
+        if caller.waiting:
+            self.callers[caller] = None
+
+    async def wait(self, caller: _Caller, place: asyncio.Future[Turn]) -> None:
+        """Return when the place has its turn. Raises Refused when that takes too long."""
+        since = self._clock()
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            if place.done():
+                return
+            now = self._clock()
+            left = since + self._patience(now) - now
+            if left <= 0:
+                self.remove(caller, place)
+                place.set_exception(Refused("deadline"))
+            else:
+                loop.call_later(min(left, self._limits.overload_s), look)
+
+        loop.call_later(self._limits.overload_s, look)
+        await place
+
+    def _patience(self, now: float) -> float:
+        """How long one may wait; asked by who has waited for `overload_s`."""
+        limits = self._limits
+        if now - self._late_at > limits.patience_s:
+            self._late_since = now
+        self._late_at = now
+        overloaded = now - self._late_since > limits.patience_s
+        return limits.overload_s if overloaded else limits.patience_s
+
+
+class Lane:
+    """Places in service for callers named by a key.
+
+    `clock` orders waits and lets use be forgotten.
+    """
+
+    def __init__(
+        self,
+        limits: LaneLimits,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits
+        self._clock = clock
+        self._callers = _Callers()
+        self._line = _Line(limits, clock)
+        self._turns: dict[Turn, None] = {}
+        self._vacated = asyncio.Event()
+
+    @property
+    def in_service(self) -> int:
+        """Places taken."""
+        return len(self._turns)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the line."""
+        return self._line.waiting
+
+    async def enter(self, key: str) -> Turn:
+        """A place for a caller, at once or later. Raises Refused."""
+        caller = self._callers.of(key)
+        place = self._line.join(caller)
+        self._dispatch()
+        if not place.done():
+            try:
+                await self._line.wait(caller, place)
+            except BaseException:
+                self._withdraw(caller, place)
+                raise
+        return place.result()
+
+    def leave(self, turn: Turn, answered: int = 0) -> None:
+        """Give the place back; so many bytes were answered, which counts as the caller's use."""
+        turn.caller.spent(max(answered, turn.cost), self._clock())
+        self._vacate(turn)
+
+    async def pace(self, turn: Turn) -> None:
+        """Count a page, and let cheap and earlier dear ones go first if this is dear by now."""
+        turn.cost += PAGE_BYTES
+        until = self._clock() + self.limits.pause_s
+        while self._stands_back(turn):
+            left = until - self._clock()
+            if left <= 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._vacated.wait()
+
+    def _dispatch(self) -> None:
+        """Fill the free places, least recent use first."""
+        now = self._clock()
+        while self._line.waiting and self.in_service < self.limits.in_service:
+            ready = [caller for caller in self._line.callers if self._may_enter(caller)]
+            if not ready:
+                return
+            chosen = min(ready, key=lambda caller: caller.use(now))
+            place = self._line.first(chosen)
+            if not place.done():
+                turn = Turn(chosen, self._kind(chosen))
+                self._turns[turn] = None
+                chosen.serving += 1
+                place.set_result(turn)
+
+    def _may_enter(self, caller: _Caller) -> bool:
+        limits, kind = self.limits, self._kind(caller)
+        most = {"cheap": limits.in_service, "dear": limits.dear, "new": limits.new}[kind]
+        alike = sum(turn.kind == kind for turn in self._turns)
+        return alike < most and caller.serving < limits.per_caller
+
+    def _kind(self, caller: _Caller) -> Kind:
+        if not caller.seen:
+            return "new"
+        return "dear" if caller.mean > self.limits.dear_bytes else "cheap"
+
+    def _stands_back(self, turn: Turn) -> bool:
+        if not self._is_dear(turn):
+            return False
+        earlier = itertools.takewhile(lambda other: other is not turn, self._turns)
+        return any(earlier) or not all(map(self._is_dear, self._turns))
+
+    def _is_dear(self, turn: Turn) -> bool:
+        return turn.kind == "dear" or turn.cost > self.limits.dear_bytes
+
+    def _withdraw(self, caller: _Caller, place: asyncio.Future[Turn]) -> None:
+        """Who no longer waits gives up the place in the line, or the one just given."""
+        if place in caller.waiting:
+            self._line.remove(caller, place)
+        elif not place.cancelled() and place.exception() is None:
+            self._vacate(place.result())
+
+    def _vacate(self, turn: Turn) -> None:
+        del self._turns[turn]
+        turn.caller.serving -= 1
+        self._vacated.set()
+        self._vacated = asyncio.Event()
+        self._dispatch()

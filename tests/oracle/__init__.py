@@ -1,0 +1,1 @@
+"""The audit trail beside what an oracle expects of it from HTTP answers alone."""

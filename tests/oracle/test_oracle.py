@@ -1,0 +1,106 @@
+"""Every look and every refusal of random operations is on record, and nothing else is."""
+
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from api.looks import Looks
+from api.serving import listen, serving
+from domain.kernel.context import Basis
+from tests.api.personas import settle_in
+from tests.api.world import Seedbed, World, living_world
+from tests.oracle.asking import Asker
+from tests.oracle.judging import Judge, trail
+
+pytestmark = pytest.mark.anyio
+OPERATIONS = [2_000, pytest.param(50_000, marks=pytest.mark.soak)]
+SEED = int(os.environ.get("ANAMNESIS_SEED", "20261122"))
+OFFICERS = {"riverside": "priya", "lakeside": "marcus"}
+
+
+@asynccontextmanager
+async def asking(world: World, tenant: str, seed: int) -> AsyncIterator[Asker]:
+    """Somebody who asks as everybody of a tenant, over a real socket."""
+    people = sorted(key for key, (own, _) in world.people.items() if own == tenant)
+    async with serving(world.app, listen(0)) as url, httpx2.AsyncClient(timeout=30) as client:
+        yield Asker(client, f"{url}/graphql", world.token, people, random.Random(seed))  # noqa: S311
+
+
+async def judged(asker: Asker, officer: str, count: int) -> Judge:
+    """The verdict on so many operations; the trail is read when nothing moves any more."""
+    asker.accounts[officer] = ""
+    (base,) = await trail(asker, officer, None)
+    await asker.census()
+    wish = 'query Nobody { record(chart: "no id at all") { __typename } }'
+    await asker.ask(officer, wish, "Nobody", {"record": ("record", "no id at all", {})})
+    await asker.wander(count)
+    asked = list(asker.asked)
+    entries = await trail(asker, officer, base["id"])
+    judge = Judge(asker.accounts)
+    judge.nobody = next((e["chart"] for e in entries if e["operation"] == "Nobody"), None)
+    judge.compare(asked, entries)
+    return judge
+
+
+@pytest.mark.parametrize("count", OPERATIONS)
+async def test_what_people_saw_and_what_is_on_record_are_the_same(
+    count: int, seedbed: Seedbed, tmp_path: Path
+) -> None:
+    print(f"ANAMNESIS_SEED={SEED}")
+    async with living_world(seedbed, tmp_path) as world:
+        await settle_in(world)
+        del world.people["closed"]
+        for tenant, share in (("riverside", 0.8), ("lakeside", 0.2)):
+            async with asking(world, tenant, SEED) as asker:
+                judge = await judged(asker, OFFICERS[tenant], int(count * share))
+            doubts = sum(each.in_doubt for each in asker.asked)
+            refused = sum(len(each.refused) + len(each.denied) for each in asker.asked)
+            looks = sum(len(each.looks) for each in asker.asked)
+            print(
+                f"{tenant}: {len(asker.asked)} operations, {looks} looks with {judge.ids} ids,"
+                f" {refused} refusals, {doubts} in doubt"
+            )
+            assert judge.wrong == []
+            assert judge.ids > count * share
+            assert refused > count * share / 20
+
+
+async def test_a_look_that_forgets_a_record_is_found(
+    seedbed: Seedbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saw, forgotten = Looks.saw, []
+
+    def forgetful(
+        looks: Looks,
+        chart: str | None,
+        basis: Basis,
+        rule: str,
+        panel: str,
+        records: list[str],
+        as_of: int | None = None,
+    ) -> None:
+        if not forgotten and len(records) > 2:
+            forgotten.append(records.pop())
+        saw(looks, chart, basis, rule, panel, records, as_of)
+
+    async with living_world(seedbed, tmp_path) as world, asking(world, "riverside", SEED) as asker:
+        monkeypatch.setattr(Looks, "saw", forgetful)
+        judge = await judged(asker, "priya", 60)
+    assert len(forgotten) == 1
+    assert len(judge.wrong) == 1
+
+
+async def test_a_refusal_that_is_not_put_on_record_is_found(
+    seedbed: Seedbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with living_world(seedbed, tmp_path) as world, asking(world, "riverside", SEED) as asker:
+        monkeypatch.setattr(Looks, "refused", lambda _looks, _chart, _rule: None)
+        judge = await judged(asker, "priya", 60)
+    refused = [each for each in asker.asked if each.refused]
+    assert refused != []
+    assert len(judge.wrong) == len(refused)
