@@ -18,6 +18,7 @@ from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
 from api.panelreads import PanelReads
 from api.permits import Permits
+from api.repairs import Repairs
 from api.retryable import retryable
 from domain.kernel.command import Command
 from domain.kernel.context import Actor, Authority
@@ -29,7 +30,7 @@ from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
-from schema.kernel.context import TrailQuery
+from schema.kernel.context import Aside, TrailQuery
 
 Pace = Callable[[], Awaitable[None]]
 _ALL = tuple(projection.name for projection in PROJECTIONS)
@@ -51,6 +52,7 @@ class Operation:
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
+        self._repairs = Repairs(house, actor, self._permits, self._looks)
         self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0
         self.changes = False
@@ -114,6 +116,18 @@ class Operation:
             self._position = max(self._position, receipt.last)
             await self._reach(receipt.last, PERMISSIONS)
         return receipt
+
+    async def set_aside(
+        self, first: int, before: int | None, reason: str | None
+    ) -> tuple[tuple[Aside, ...], bool]:
+        """Received resources that are set aside, and whether more follow."""
+        return await self._repairs.page(first, before, reason)
+
+    async def repair(self, resource: str, content: bytes | None, reason: str, key: str) -> Receipt:
+        """File a resource that is set aside; the caller's command closes it."""
+        with retryable():
+            wish = await self._repairs.repaired(resource, content, reason)
+        return await self.do(wish, key)
 
     async def wait_for(self, position_token: str) -> None:
         """Wait until reads include what the token stands for."""

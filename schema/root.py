@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import get_object_definition
 
+from schema.aside import AsideMutation, AsideQuery
 from schema.audit import AuditQuery
 from schema.consent import ConsentMutation
 from schema.identity import IdentityQuery
@@ -18,8 +19,8 @@ from schema.record import RecordQuery
 
 def build() -> strawberry.Schema:
     """The public schema. Raises SchemaRefused."""
-    query = merge_types("Query", (IdentityQuery, RecordQuery, AuditQuery))
-    mutation = merge_types("Mutation", (ConsentMutation,))
+    query = merge_types("Query", (IdentityQuery, RecordQuery, AuditQuery, AsideQuery))
+    mutation = merge_types("Mutation", (ConsentMutation, AsideMutation))
     _describe(query, "Reads; each is on record before its answer leaves.")
     _describe(mutation, "Changes; each takes an idempotency key.")
     schema = strawberry.Schema(

@@ -34,9 +34,11 @@ class Desk:
     """One bundle on its way in.
 
     `known` are the id map's rows of its resources, by `system|type|id`, and `open` those that are
-    set aside; `reports` holds each readable DiagnosticReport by entry index with the observations
-    that it takes with it; `visits` the chart of each encounter filed; `settled` the entries that
-    are filed or set aside, `waiting` those without their patient; `written` counts the versions that this import wrote of a resource.
+    set aside, `kept_open` those of them that somebody else closes; `scope` keeps equal bytes of
+    different patients apart; `reports` holds each readable DiagnosticReport by entry index with the
+    observations that it takes with it; `visits` the chart of each encounter filed; `settled` the
+    entries that are filed or set aside, `waiting` those of them without their patient; `written`
+    counts the versions that this import wrote of a resource.
     """
 
     received: Received
@@ -48,11 +50,13 @@ class Desk:
     written: dict[str, tuple[str, int]]
     known: dict[str, Known] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
+    scope: str = ""
     traces: dict[int, tuple[str, str]] = field(default_factory=dict)
     reports: dict[int, tuple[DiagnosticReport, list[Entry]]] = field(default_factory=dict)
     visits: dict[str, str] = field(default_factory=dict)
     settled: set[int] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)
+    kept_open: frozenset[str] = frozenset()
 
     async def chart(self, subject: Reference | None) -> str:
         """The patient's chart. Raises Unusable where it is not known."""
@@ -100,14 +104,8 @@ class Desk:
             await self.intake.keep(entry.content, chart, self._scope(entry))
 
     def _scope(self, entry: Entry) -> str:
-        """Directory entries are shared; all else belongs to the bundle's patients.
-
-        Where references reach beyond the bundle, equal bytes name the same patient.
-        """
-        if entry.resource_type in SHARED or self.received.alone:
-            return ""
-        patients = (e.id for e in self.received.entries if e.resource_type == "Patient")
-        return "|".join(patients)
+        """Directory entries are shared; all else belongs to the bundle's patients."""
+        return "" if entry.resource_type in SHARED else self.scope
 
     async def do(self, entry: Entry, command: Command[Any]) -> str:
         """The command's first stream, once it is true. Raises a Refusal.
@@ -149,7 +147,7 @@ class Desk:
     async def repaired(self, entry: Entry) -> None:
         """Close what an earlier version of the resource left open."""
         key = self.key(entry)
-        if key in self.open:
+        if key in self.open - self.kept_open:
             command = RepairResource(key=key, how="a version that can be filed arrived")
             await self.act(entry, command)
 

@@ -10,9 +10,9 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 from msgspec import Raw
 
@@ -87,7 +87,7 @@ def _whole(path: Path) -> bytes:
     return content.removeprefix(BYTE_ORDER_MARK)
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> gzip.GzipFile | BufferedReader:
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 

@@ -14,7 +14,7 @@ from adapters.fhir.files import bundles_at, read
 from adapters.fhir.filing import FILED_BY, STAGES, close, file_entry, stages
 from adapters.fhir.intake import Intake, Waiting
 from adapters.fhir.labelling import Labelled, Rules, shipped
-from adapters.fhir.reading import Entry, Problem, Received, Unreadable
+from adapters.fhir.reading import Problem, Received, Unreadable
 from adapters.fhir.references import Bound, References
 from adapters.fhir.report import ImportReport, Progress, Tally
 from adapters.fhir.unchanged import look_up
@@ -38,6 +38,8 @@ class Run:
     bound: Bound = field(default_factory=Bound)
     written: dict[str, tuple[str, int]] = field(default_factory=dict)
     rules: Rules = field(default_factory=shipped)
+    kept_open: frozenset[str] = frozenset()
+    """Set-aside resources that somebody else closes, by their key."""
 
     def desk(self, received: Received, source: str) -> Desk:
         """The desk for one bundle of a source."""
@@ -49,6 +51,8 @@ class Run:
             unbound=self.tally.unbound,
             late=self.tally.late,
         )
+        # Where references reach beyond the bundle, equal bytes name the same patient.
+        patients = [e.id for e in received.entries if e.resource_type == "Patient"]
         return Desk(
             received=received,
             source=source,
@@ -57,6 +61,8 @@ class Run:
             references=references,
             labelled=Labelled(self.rules, received.entries),
             written=self.written,
+            scope="" if received.alone else "|".join(patients),
+            kept_open=self.kept_open,
         )
 
 
@@ -101,7 +107,8 @@ async def file_bundle(
     desk = run.desk(received, source)
     await look_up(desk, frozenset(FILED_BY))
     fresh = [entry for entry in received.entries if entry.index not in desk.settled]
-    judging = asyncio.create_task(asyncio.to_thread(findings, fresh))
+    taken = [entry for entry in fresh if entry.resource_type in FILED_BY]
+    judging = asyncio.create_task(asyncio.to_thread(findings, taken))
     try:
         await aside.spoilt(desk)
         listings, *others = await stages(desk)

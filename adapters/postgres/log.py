@@ -97,15 +97,11 @@ class PostgresLog:
         rows = await self._pool.fetch(RECALL, tenant, b"", [key], [False], [])
         return next((str(r["stream"]) for r in rows if r["tag"] == "reservation"), None)
 
-    async def find_all(
-        self, tenant: str, reserved: Sequence[Reserved]
-    ) -> dict[Reserved, str]:
+    async def find_all(self, tenant: str, reserved: Sequence[Reserved]) -> dict[Reserved, str]:
         """The stream ids of those values that stand for a stream, in one round trip."""
         keys = {await self._sealer.reservation_key(tenant, value): value for value in reserved}
         rows = await self._pool.fetch(RECALL, tenant, b"", [*keys], [False] * len(keys), [])
-        return {
-            keys[bytes(r["key"])]: str(r["stream"]) for r in rows if r["tag"] == "reservation"
-        }
+        return {keys[bytes(r["key"])]: str(r["stream"]) for r in rows if r["tag"] == "reservation"}
 
     async def _known(
         self, tenant: str, command: bytes, rows: list[asyncpg.Record], fingerprint: bytes

@@ -38,9 +38,7 @@ class Sources:
     def __init__(self, pool: asyncpg.Pool, keys: KeyTree, tenant: str) -> None:
         self._pool, self._keys, self._tenant = pool, keys, tenant
 
-    async def by_origin(
-        self, table: Table, origins: Collection[str]
-    ) -> dict[str, asyncpg.Record]:
+    async def by_origin(self, table: Table, origins: Collection[str]) -> dict[str, asyncpg.Record]:
         """The rows of resources, by their origin."""
         hashes = {await blind(self._keys, self._tenant, "origin", one): one for one in origins}
         rows = await self._fetch(MAPPED.format(table=table.name), [*hashes])

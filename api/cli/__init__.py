@@ -13,6 +13,7 @@ from api.cli.doctor import doctor
 from api.cli.imports import imports
 from api.cli.migrate import migrate
 from api.cli.rebuild import rebuild
+from api.cli.repair import repair
 from api.cli.replay import replay
 from api.cli.serve import serve
 from api.cli.verify import verify
@@ -45,5 +46,5 @@ def main() -> None:
     configure()
 
 
-for command in (anchor, docs, doctor, imports, migrate, rebuild, replay, serve, verify):
+for command in (anchor, docs, doctor, imports, migrate, rebuild, repair, replay, serve, verify):
     main.add_command(command)

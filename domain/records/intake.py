@@ -102,18 +102,28 @@ class SetResourceAside(Command[Aside], name="records.set-resource-aside", rule=s
 
 
 class RepairResource(Command[Aside], name="records.repair-resource", rule=repair):
-    """Note that what was set aside is filed now."""
+    """Note that what was set aside is filed now.
 
-    key: str
+    It is named by its `key` at the source, or by its id here; `given` is the SHA-256 of the bytes
+    that replaced the received ones.
+    """
+
     how: str
+    key: str = ""
+    resource: str | None = None
+    given: str | None = None
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The resource of this source id."""
+        """The resource."""
+        if self.resource is not None:
+            return (Stream(fold=Aside, id=self.resource),)
         return (_resource(self.key),)
 
     def decide(self, state: Aside, _now: datetime) -> Iterator[Event]:
-        """Nothing where nothing is open."""
+        """Nothing where nothing is open. Raises NotFound for what was never set aside."""
+        if state.last is None:
+            raise NotFound()
         if state.open:
             yield ResourceRepaired(how=self.how)
 

@@ -5,7 +5,6 @@ was treated. Whatever event has a `source` is in it, without being named here.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 
 from domain.kernel.event import Erased, Event, Recorded
 from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
@@ -67,6 +66,6 @@ def project(recorded: Recorded) -> Iterator[Write]:
 
 def of_types(types: Iterable[type[Event]]) -> Projection:
     """The projection of every event type that has a source."""
-    having = (kind for kind in types if "source" in {one.name for one in fields(kind)})
+    having = (kind for kind in types if "source" in kind.__dataclass_fields__)
     opens = tuple(sorted(having, key=lambda kind: kind.type_name))
     return Projection("sources", VERSION, (MAP,), opens, project)

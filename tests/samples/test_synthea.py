@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 
 from adapters.embedded import EmbeddedPostgres
-from adapters.fhir.importing import import_bundles
 from adapters.fhir.files import bundles_at, read_bundle
+from adapters.fhir.importing import import_bundles
 from adapters.fhir.report import ImportReport
 from adapters.postgres.trail import Trail
 from api.cli.place import operator_actor

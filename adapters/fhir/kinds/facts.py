@@ -102,10 +102,13 @@ async def _receive(
 
 
 def _labelled(
-    report: Report, whole: tuple[Label, ...], of: Mapping[Source | None, tuple[Label, ...]]
+    report: Report, whole: tuple[Label, ...], of: Mapping[Source, tuple[Label, ...]]
 ) -> Report:
     """The report under the labels of its resource, each observation under those of its own."""
-    parts = tuple(replace(one, labels=of.get(one.source, ())) for one in report.observations)
+    parts = tuple(
+        replace(one, labels=of.get(one.source, ()) if one.source else ())
+        for one in report.observations
+    )
     return replace(report, labels=whole, observations=parts)
 
 
