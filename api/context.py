@@ -28,6 +28,7 @@ from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
+from domain.records import RepairResource
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
 from schema.kernel.context import Aside, TrailQuery
@@ -123,11 +124,12 @@ class Operation:
         """Received resources that are set aside, and whether more follow."""
         return await self._repairs.page(first, before, reason)
 
-    async def repair(self, resource: str, content: bytes | None, reason: str, key: str) -> Receipt:
+    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
         """File a resource that is set aside; the caller's command closes it."""
+        self.changes = True
         with retryable():
-            wish = await self._repairs.repaired(resource, content, reason)
-        return await self.do(wish, key)
+            closing = await self._repairs.file(wish, content)
+        return await self.do(closing, key)
 
     async def wait_for(self, position_token: str) -> None:
         """Wait until reads include what the token stands for."""

@@ -1,5 +1,7 @@
 """What staff do about resources that are set aside: each read and repair ruled and on record."""
 
+from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from typing import cast
 
@@ -42,19 +44,17 @@ class Repairs:
         self._looks.saw(None, permit.basis, rule.name, PANEL, [one.id for one in shown])
         return tuple(shown), len(rows) > first
 
-    async def repaired(self, resource: str, content: bytes | None, reason: str) -> RepairResource:
+    async def file(self, wish: RepairResource, content: bytes | None) -> RepairResource:
         """The command that closes it, once it is filed; one that is closed is not filed again.
 
-        Raises NotFound where the rule refuses, and StillSetAside.
+        Raises NotFound where the rule refuses, StaleVersion and StillSetAside.
         """
         await self._permits.of_organization(records.repair, None)
         given = sha256(content).hexdigest() if content is not None else None
-        try:
-            await file_again(self._house, self._actor, resource, content)
-        except NotFound:
-            # Closed already, or never set aside: the command tells which.
-            pass
-        return RepairResource(resource=resource, how=reason, given=given)
+        # Where nothing is open the command tells why.
+        with suppress(NotFound):
+            await file_again(self._house, self._actor, wish, content)
+        return replace(wish, given=given)
 
 
 def _aside(row: AsideFound) -> Aside:
@@ -65,6 +65,7 @@ def _aside(row: AsideFound) -> Aside:
         position=row.position,
         since=row.at,
         original=body.original,
+        version=body.version,
         at=body.at,
         index=body.index,
     )

@@ -15,12 +15,16 @@ from projections import (
 )
 from projections.kernel import aside, sources
 
-PROJECTIONS: tuple[Projection, ...] = tuple(
-    module.PROJECTION
-    for module in (
-        registry, directory, identity, consent, care, records, results, prescriptions, audit,
-    )
-) + (aside.PROJECTION, sources.of_types(event_types().values()))  # fmt: skip
+PROJECTIONS: tuple[Projection, ...] = (
+    *(
+        module.PROJECTION
+        for module in (
+            registry, directory, identity, consent, care, records, results, prescriptions, audit,
+            aside,
+        )
+    ),
+    sources.of_types(event_types().values()),
+)  # fmt: skip
 PERMISSIONS = ("registry", "directory", "identity", "consent", "care")
 PANELS: tuple[Panel, ...] = (
     registry.demographics,

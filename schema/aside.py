@@ -7,7 +7,7 @@ import strawberry
 from domain import records
 from domain.kernel.perform import Receipt
 from domain.kernel.refusal import Refusal
-from domain.records import DismissResource, StillSetAside
+from domain.records import DismissResource, RepairResource, StillSetAside
 from schema.kernel.context import Aside, SchemaContext
 from schema.kernel.ids import NO_CHART, known
 from schema.kernel.paging import (
@@ -45,6 +45,7 @@ class SetAsideResource:
     identifier: str = said("Its id there.")
     entry: int | None = said("Its place in what it came with, from 0.")
     since: str = said("When it was set aside (RFC 3339).")
+    version: int = said("Give it as expectedVersion when you settle it.")
 
     @classmethod
     def of(cls, context: SchemaContext, one: Aside) -> "SetAsideResource":
@@ -58,6 +59,7 @@ class SetAsideResource:
             identifier=one.original.id,
             entry=one.index,
             since=one.since.isoformat(),
+            version=one.version,
         )
 
 
@@ -71,6 +73,9 @@ class RepairResourceInput:
     resource: str | None = strawberry.field(
         default=None, description="The corrected FHIR JSON; leave out to try the kept bytes again."
     )
+    expected_version: int | None = strawberry.field(
+        default=None, description="The version that you saw; leave out to act regardless."
+    )
 
 
 @strawberry.input(description="Which resource will not be filed.")
@@ -80,6 +85,9 @@ class DismissResourceInput:
     idempotency_key: str = said("Any text of yours; the same key never acts twice.")
     id: strawberry.ID = said("The resource that is set aside.")
     reason: str = said("Why; it goes into the log.")
+    expected_version: int | None = strawberry.field(
+        default=None, description="The version that you saw; leave out to act regardless."
+    )
 
 
 @strawberry.type(directives=ruled(shape), description="The resource is set aside no more.")
@@ -135,8 +143,9 @@ async def _repair(info: Info, input: RepairInput) -> ResourceSettledResult:
     context = info.context
     ident = known(context.ids, "aside", input.id) or NO_CHART
     content = None if input.resource is None else input.resource.encode()
+    wish = RepairResource(resource=ident, how=input.reason, seen_version=input.expected_version)
     try:
-        receipt = await context.repair(ident, content, input.reason, input.idempotency_key)
+        receipt = await context.repair(wish, content, input.idempotency_key)
     except Refusal as refusal:
         return _problem(refusal)
     return _settled(context, receipt)
@@ -145,7 +154,7 @@ async def _repair(info: Info, input: RepairInput) -> ResourceSettledResult:
 async def _dismiss(info: Info, input: DismissInput) -> ResourceSettledResult:
     context = info.context
     ident = known(context.ids, "aside", input.id) or NO_CHART
-    wish = DismissResource(resource=ident, reason=input.reason)
+    wish = DismissResource(resource=ident, reason=input.reason, seen_version=input.expected_version)
     try:
         receipt = await context.do(wish, input.idempotency_key)
     except Refusal as refusal:

@@ -88,7 +88,7 @@ async def import_bundles(
     for path in files:
         pieces = read(path)
         counted = False
-        while received := await asyncio.to_thread(_next, path, pieces, run.tally):
+        while received := await asyncio.to_thread(_next, pieces, run.tally):
             run.tally.files += not counted
             counted = True
             run.tally.received(received)
@@ -173,7 +173,7 @@ def _rank(path: Path) -> int:
     return 3 if found & facts or not found & listings else 0
 
 
-def _next(path: Path, pieces: Iterator[Received], tally: Tally) -> Received | None:
+def _next(pieces: Iterator[Received], tally: Tally) -> Received | None:
     """The next piece; a file that is no FHIR is ignored, a broken one is a problem."""
     try:
         return next(pieces, None)

@@ -1,4 +1,4 @@
-"""What a bundle brings that the id map knows already, byte for byte: no command is needed for it."""
+"""What the id map knows already of a bundle, byte for byte: no command is needed for it."""
 
 import re
 

@@ -11,7 +11,7 @@ from api.context import Operation
 from api.house import House
 from api.opaque import OpaqueIds
 from domain.kernel.context import Actor
-from domain.records import DismissResource
+from domain.records import DismissResource, RepairResource
 from schema.kernel.context import Aside
 
 PAGE = 100
@@ -90,7 +90,8 @@ async def _settled(
         if dismiss:
             receipt = await operation.do(DismissResource(resource=resource, reason=named[1]), key)
         else:
-            receipt = await operation.repair(resource, content, named[1], key)
+            wish = RepairResource(resource=resource, how=named[1])
+            receipt = await operation.repair(wish, content, key)
         await operation.settle()
         return receipt.last
 
@@ -118,6 +119,7 @@ def _json(one: Aside) -> bytes:
             "source": one.original.system,
             "identifier": one.original.id,
             "entry": one.index,
+            "version": one.version,
             "since": one.since.isoformat(),
         }
     )

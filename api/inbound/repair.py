@@ -10,9 +10,9 @@ from adapters.postgres.sources import NEWEST, AsideFound, Sources
 from api.house import House
 from api.inbound.fhir import HouseIntake
 from domain.kernel.context import Actor
-from domain.kernel.refusal import NotFound
+from domain.kernel.refusal import NotFound, StaleVersion
 from domain.kernel.values import Source
-from domain.records import StillSetAside
+from domain.records import RepairResource, StillSetAside
 from projections.kernel.aside import ASIDE, AsideRow
 
 PARTS = "report-set-aside"
@@ -27,18 +27,24 @@ async def set_aside(
     return await sources.aside(ASIDE, reason=reason, before=before, most=most)
 
 
-async def file_again(house: House, actor: Actor, resource: str, content: bytes | None) -> str:
-    """File a resource from its kept bytes or from `content`; the key to close it under.
+async def file_again(
+    house: House, actor: Actor, wish: RepairResource, content: bytes | None
+) -> None:
+    """File a resource from its kept bytes or from `content`; who wishes it closes it afterwards.
 
     The commands are the system's, on account of the actor. Observations that were set aside with
-    a report come with it. Raises NotFound where nothing of this id is open, and StillSetAside.
+    a report come with it. Raises NotFound where nothing of this id is open, StaleVersion and
+    StillSetAside.
     """
     sources = Sources(house.api, house.keys, actor.tenant)
-    rows = await sources.aside(ASIDE, ident=resource)
+    rows = await sources.aside(ASIDE, ident=wish.resource)
     if not rows:
         raise NotFound()
-    original = cast(AsideRow, rows[0].body).original
-    why = f"repair of {resource} by {actor.id}: {actor.reason or 'staff'}"
+    row = cast(AsideRow, rows[0].body)
+    if wish.seen_version not in (None, row.version):
+        raise StaleVersion(current_version=row.version)
+    original = row.original
+    why = f"repair of {wish.resource} by {actor.id}: {wish.how}"
     system = Actor(tenant=actor.tenant, id="intake", kind="system", client="repair", reason=why)
     intake = HouseIntake(house, system)
     key = source_key(original.system, original.type, original.id)
@@ -52,7 +58,6 @@ async def file_again(house: House, actor: Actor, resource: str, content: bytes |
         raise StillSetAside(reason="other-type")
     await file_bundle(run, received, original.system)
     _refuse(run)
-    return key
 
 
 def _refuse(run: Run) -> None:

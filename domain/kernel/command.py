@@ -61,9 +61,10 @@ class Stream:
     """A stream that a command reads, writes, or both.
 
     Exactly one of `id` and `reserved` is given. `also` are values that stand for the same stream:
-    the first of them all that is known decides, and what is written reserves the rest. `owner` names whose key seals its events: a chart,
-    a person, or None for the organisation; OWN stands for the stream's own id. `any_version` lets
-    others append in between (audit streams); such a stream is not loaded and its state is `Filed`.
+    the first of them all that is known decides, and what is written reserves the rest. `owner`
+    names whose key seals its events: a chart, a person, or None for the organisation; OWN stands
+    for the stream's own id. `any_version` lets others append in between (audit streams); such a
+    stream is not loaded and its state is `Filed`.
     """
 
     fold: type[State]

@@ -112,6 +112,7 @@ class RepairResource(Command[Aside], name="records.repair-resource", rule=repair
     key: str = ""
     resource: str | None = None
     given: str | None = None
+    seen_version: int | None = None
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -119,6 +120,11 @@ class RepairResource(Command[Aside], name="records.repair-resource", rule=repair
         if self.resource is not None:
             return (Stream(fold=Aside, id=self.resource),)
         return (_resource(self.key),)
+
+    @property
+    def expected_version(self) -> int | None:
+        """The version that the client saw."""
+        return self.seen_version
 
     def decide(self, state: Aside, _now: datetime) -> Iterator[Event]:
         """Nothing where nothing is open. Raises NotFound for what was never set aside."""
@@ -133,11 +139,17 @@ class DismissResource(Command[Aside], name="records.dismiss-resource", rule=dism
 
     resource: str
     reason: str
+    seen_version: int | None = None
 
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The resource."""
         return (Stream(fold=Aside, id=self.resource),)
+
+    @property
+    def expected_version(self) -> int | None:
+        """The version that the client saw."""
+        return self.seen_version
 
     def decide(self, state: Aside, _now: datetime) -> Iterator[Event]:
         """Nothing where nothing is open. Raises NotFound for what was never set aside."""

@@ -14,9 +14,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsideRow:
-    """Where the bytes lie, and where in them it went wrong."""
+    """Where the bytes lie, and where in them it went wrong; `version` is what a repair expects."""
 
     original: Source
+    version: int
     at: str | None = None
     index: int | None = None
 
@@ -49,7 +50,7 @@ def project(recorded: Recorded) -> Iterator[Write]:
                 "position": recorded.position,
                 "at": recorded.committed_at,
             }
-            row = AsideRow(original=one, at=event.at, index=event.index)
+            row = AsideRow(original=one, version=recorded.version, at=event.at, index=event.index)
             yield Put(ASIDE, values, row, owner=recorded.header.chart)
         case ResourceRepaired() | ResourceDismissed() | Erased():
             yield Drop(ASIDE, {"id": stream})

@@ -66,6 +66,6 @@ def project(recorded: Recorded) -> Iterator[Write]:
 
 def of_types(types: Iterable[type[Event]]) -> Projection:
     """The projection of every event type that has a source."""
-    having = (kind for kind in types if "source" in kind.__dataclass_fields__)
+    having = (kind for kind in types if "source" in kind.__annotations__)
     opens = tuple(sorted(having, key=lambda kind: kind.type_name))
     return Projection("sources", VERSION, (MAP,), opens, project)

@@ -12,6 +12,7 @@ from domain.kernel.perform import Receipt
 from domain.kernel.readmodel import Page, Panel, Row, Select
 from domain.kernel.rule import Rule
 from domain.kernel.values import Source
+from domain.records import RepairResource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Aside:
     position: int
     since: datetime
     original: Source
+    version: int
     at: str | None
     index: int | None
 
@@ -108,8 +110,8 @@ class SchemaContext(Protocol):
     ) -> tuple[tuple[Aside, ...], bool]:
         """Received resources that are set aside, and whether more follow. Raises NotFound."""
 
-    async def repair(self, resource: str, content: bytes | None, reason: str, key: str) -> Receipt:
-        """File a resource that is set aside from its kept bytes or from `content`.
+    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
+        """File a resource that is set aside from its kept bytes or from `content`, and close it.
 
-        Raises NotFound and StillSetAside.
+        Raises NotFound, StaleVersion and StillSetAside.
         """
