@@ -1,6 +1,7 @@
 """What could not be filed: kept with its bytes, and read again when it is repaired."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 
 from msgspec import Raw
@@ -8,7 +9,6 @@ from msgspec import Raw
 from adapters.fhir.desk import Desk
 from adapters.fhir.intake import Intake, Waiting
 from adapters.fhir.reading import Entry, Problem, Received, entry, received
-from domain.kernel.values import Source
 
 UNNAMED = "Resource"
 """The type of bytes that do not say theirs."""
@@ -29,17 +29,15 @@ def _as_entry(problem: Problem, content: bytes) -> Entry:
 
 async def again(intake: Intake, waiting: Iterable[Waiting]) -> Received:
     """Received resources once more, from the bytes that were kept."""
-    contents = [(await intake.received(one.original), one.original) for one in waiting]
-    return once_more(contents)
+    return once_more([(await intake.received(one.original), one) for one in waiting])
 
 
-def once_more(contents: Iterable[tuple[bytes, Source]]) -> Received:
+def once_more(contents: Iterable[tuple[bytes, Waiting]]) -> Received:
     """Resources as received, or as staff corrected them, under the ids they have at the source."""
-    raws, read = [], []
-    for index, (content, original) in enumerate(contents):
+    raws: list[Raw] = []
+    read: list[Entry | Problem] = []
+    for index, (content, one) in enumerate(contents):
         raws.append(Raw(content))
-        given = entry("repair", index, raws[-1])
-        if isinstance(given, Entry) and given.id != original.id:
-            given = Entry(index, None, given.resource_type, original.id, raws[-1])
-        read.append(given)
+        given = entry("repair", index, raws[-1], one.url)
+        read.append(replace(given, id=one.original.id) if isinstance(given, Entry) else given)
     return received("repair", read, raws, alone=True)

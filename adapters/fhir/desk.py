@@ -184,6 +184,7 @@ class Desk:
             original=await self.origin(entry),
             at=at,
             index=entry.index,
+            url=entry.full_url,
             chart=chart,
         )
         await self.act(entry, command)

@@ -6,22 +6,19 @@ points at an original that is not there.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from adapters.fhir import moved, resources
 from adapters.fhir.desk import NO_PATIENT, Desk
 from adapters.fhir.kinds import facts
 from adapters.fhir.mapping import care, directory, prescriptions, registry
-from adapters.fhir.mapping.values import Unusable, business_key
+from adapters.fhir.mapping.values import Unusable
 from adapters.fhir.reading import Entry, Malformed
 from domain.care import ReportEncounter
 from domain.directory import ListOrganization, ListPractitioner
 from domain.kernel.refusal import Refusal
 from domain.prescriptions import ReportPrescription
 from domain.registry import ReportPatient
-
-_FORMER = ("old", "temp")
-_SHARED: set[str | None] = {"TAX", "EN"}
-"""HL7 table 0203: tax and employer numbers."""
 
 
 async def file_entry(desk: Desk, entry: Entry) -> None:
@@ -83,31 +80,29 @@ async def _open_reports(desk: Desk) -> None:
 
 async def _organization(desk: Desk, entry: Entry) -> None:
     given = entry.decode(resources.Organization)
-    key = business_key(given.identifier, desk.key(entry))
+    key, *also = desk.references.names(entry)
     command = ListOrganization(
         key=key,
-        also=_also(desk, entry, given.identifier, key),
+        also=tuple(also),
         only_new=_only_new(entry),
         organization=directory.organization(given, desk.source),
         source=await desk.origin(entry),
     )
-    await desk.keep(None, entry)
-    await desk.do(entry, command)
+    await _listed(desk, entry, command)
     desk.settle("organizations", entry)
 
 
 async def _practitioner(desk: Desk, entry: Entry) -> None:
     given = entry.decode(resources.Practitioner)
-    key = business_key(given.identifier, desk.key(entry))
+    key, *also = desk.references.names(entry)
     command = ListPractitioner(
         key=key,
-        also=_also(desk, entry, given.identifier, key),
+        also=tuple(also),
         only_new=_only_new(entry),
         practitioner=directory.practitioner(given, desk.source),
         source=await desk.origin(entry),
     )
-    await desk.keep(None, entry)
-    await desk.do(entry, command)
+    await _listed(desk, entry, command)
     desk.settle("practitioners", entry)
 
 
@@ -116,23 +111,12 @@ def _only_new(entry: Entry) -> bool:
     return bool(entry.demand and entry.demand.if_none_exist)
 
 
-def _also(
-    desk: Desk, entry: Entry, given: tuple[resources.BusinessIdentifier, ...], key: str
-) -> tuple[str, ...]:
-    """What else the entry is known by: its other identifiers, and its id at the source.
-
-    Former identifiers, and numbers that a company shares with its branches, name nothing alone.
-    """
-    named = [
-        f"{one.system}|{one.value}"
-        for one in given
-        if one.system and one.value and one.use not in _FORMER and not _SHARED & _types(one)
-    ]
-    return tuple(one for one in dict.fromkeys((*named, desk.key(entry))) if one != key)
-
-
-def _types(given: resources.BusinessIdentifier) -> set[str | None]:
-    return {coding.code for coding in given.type.coding} if given.type else set()
+async def _listed(desk: Desk, entry: Entry, command: ListOrganization | ListPractitioner) -> None:
+    """Where it was awaited under several identifiers apart, it is listed in each of the places."""
+    await desk.keep(None, entry)
+    stream = await desk.do(entry, command)
+    for key in desk.references.elsewhere(entry, stream):
+        await desk.act(entry, replace(command, key=key, also=()))
 
 
 async def _patient(desk: Desk, entry: Entry) -> None:

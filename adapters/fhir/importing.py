@@ -1,6 +1,7 @@
 """FHIR files into the log through the ordinary command path; running again writes nothing."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -95,7 +96,7 @@ async def import_bundles(
             await file_bundle(
                 run, received, source, lambda: progress(_progress(run.tally, len(files)))
             )
-    if run.tally.yielded["Patient"]["charts"]:
+    if run.tally.yielded.get("Patient", Counter())["charts"]:
         await file_waiting(run, await intake.waiting(NO_PATIENT))
     return run.tally.report(monotonic() - started)
 
@@ -112,6 +113,7 @@ async def file_bundle(
     try:
         await aside.spoilt(desk)
         listings, *others = await stages(desk)
+        await desk.references.learn(listings)
         await _each(listings, partial(file_entry, desk), run.concurrency)
         wanted = await desk.references.wanted(fresh)
         await _each(wanted, partial(_await, desk), run.concurrency)

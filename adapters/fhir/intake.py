@@ -25,12 +25,13 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A resource that is set aside: its stream, why, and where its bytes lie."""
+    """A resource that is set aside: its stream, why, where its bytes lie, its full URL."""
 
     stream: str
     reason: str
     original: Source
     at: str | None = None
+    url: str | None = None
 
 
 class Intake(Protocol):

@@ -14,8 +14,9 @@ from urllib.parse import unquote
 import msgspec
 
 from adapters.fhir.intake import Intake
-from adapters.fhir.reading import UNDECODABLE, Entry
-from adapters.fhir.resources import Reference
+from adapters.fhir.mapping.values import NPI
+from adapters.fhir.reading import UNDECODABLE, Entry, Malformed
+from adapters.fhir.resources import BusinessIdentifier, Reference, Wire
 from domain.directory import AwaitEntry
 from domain.kernel.command import Reserved
 
@@ -29,6 +30,9 @@ _RESERVED = {
     "Encounter": "care.encounter",
     **{kind: f"directory.{name}" for kind, name in AWAITED.items()},
 }
+_FORMER = ("old", "temp")
+_SHARED: set[str | None] = {"TAX", "EN"}
+"""HL7 table 0203: tax and employer numbers."""
 _CONDITIONAL = re.compile(r"(\w+)\?identifier=(.+)")
 _NAMED = re.compile(r"([A-Z][A-Za-z]{1,39})[/?]")
 _RELATIVE = re.compile(r"(\w+)/([A-Za-z0-9.\-]{1,64})(?:/_history/.+)?")
@@ -49,6 +53,12 @@ class Bound:
     known: dict[str, str] = field(default_factory=dict)
     reserved: dict[Reserved, str] = field(default_factory=dict)
     awaited: set[Reserved] = field(default_factory=set)
+
+
+class Identified(Wire, frozen=True):
+    """The business identifiers of any resource."""
+
+    identifier: tuple[BusinessIdentifier, ...] = ()
 
 
 def source_key(source: str, resource_type: str, resource_id: str) -> str:
@@ -137,6 +147,41 @@ class References:
         named = _NAMED.match(reference.reference or "")
         self._unbound[named.group(1) if named else expected] += 1
 
+    async def learn(self, listings: Iterable[Entry]) -> None:
+        """Find what the identifiers of directory entries stand for already, in one round trip."""
+        named = {one for entry in listings for one in self._names(entry)}
+        unknown = [one for one in named if one not in self._bound.reserved]
+        if unknown:
+            self._bound.reserved.update(await self._intake.find_all(unknown))
+
+    def elsewhere(self, entry: Entry, stream: str) -> list[str]:
+        """Identifiers under which the entry was awaited in other streams, one for each stream."""
+        found = {self._bound.reserved.get(one): one.value for one in self._names(entry)}
+        return [value for other, value in found.items() if other not in (None, stream)]
+
+    def names(self, entry: Entry) -> tuple[str, ...]:
+        """What a directory entry is known by: its identifiers, NPI first, and its id at the source.
+
+        Former identifiers, and numbers that a company shares with its branches, name nothing alone.
+        """
+        given = entry.decode(Identified).identifier
+        full = [
+            one
+            for one in given
+            if one.system and one.value and one.use not in _FORMER and not _SHARED & _types(one)
+        ]
+        full.sort(key=lambda one: one.system != NPI)
+        own = source_key(self._source, entry.resource_type, entry.id)
+        return tuple(dict.fromkeys([f"{one.system}|{one.value}" for one in full] + [own]))
+
+    def _names(self, entry: Entry) -> list[Reserved]:
+        if entry.resource_type not in AWAITED:
+            return []
+        try:
+            return [Reserved(_RESERVED[entry.resource_type], value) for value in self.names(entry)]
+        except Malformed:
+            return []
+
     async def wanted(self, entries: Iterable[Entry]) -> list[AwaitEntry]:
         """The directory entries that these entries refer to and that nobody has listed or awaited.
 
@@ -206,6 +251,10 @@ class References:
         if not text and logical and logical.system and logical.value:
             return Reserved(kind, f"{logical.system}|{logical.value}")
         return None
+
+
+def _types(given: BusinessIdentifier) -> set[str | None]:
+    return {coding.code for coding in given.type.coding} if given.type else set()
 
 
 def _await(reserved: Reserved, reference: Reference) -> AwaitEntry:

@@ -88,7 +88,13 @@ class HouseIntake:
         while rows := await self._sources.aside(ASIDE, reason=reason, before=before):
             before = rows[-1].position
             found += [
-                Waiting(stream=row.id, reason=row.reason, original=body.original, at=body.at)
+                Waiting(
+                    stream=row.id,
+                    reason=row.reason,
+                    original=body.original,
+                    at=body.at,
+                    url=body.url,
+                )
                 for row in rows
                 for body in (cast(AsideRow, row.body),)
             ]

@@ -49,8 +49,10 @@ async def file_again(
     intake = HouseIntake(house, system)
     key = source_key(original.system, original.type, original.id)
     given = content if content is not None else await intake.received(original)
-    parts = await _parts(intake, original)
-    received = once_more([(given, original), *parts])
+    this = Waiting(
+        stream=rows[0].id, reason=rows[0].reason, original=original, at=row.at, url=row.url
+    )
+    received = once_more([(given, this), *await _parts(intake, original)])
     run = Run(intake=intake, concurrency=CONCURRENCY, kept_open=frozenset({key}))
     if received.problems:
         raise StillSetAside(reason=received.problems[0].reason, at=received.problems[0].at)
@@ -71,10 +73,9 @@ def _refuse(run: Run) -> None:
         raise StillSetAside(reason="not-imported")
 
 
-async def _parts(intake: HouseIntake, original: Source) -> list[tuple[bytes, Source]]:
+async def _parts(intake: HouseIntake, original: Source) -> list[tuple[bytes, Waiting]]:
     if original.type != "DiagnosticReport":
         return []
-    waiting: list[Waiting] = [
-        one for one in await intake.waiting(PARTS) if one.original.system == original.system
-    ]
-    return [(await intake.received(one.original), one.original) for one in waiting]
+    parts = await intake.waiting(PARTS)
+    mine = [one for one in parts if one.original.system == original.system]
+    return [(await intake.received(one.original), one) for one in mine]

@@ -19,14 +19,15 @@ class ResourceSetAside(Event, name="records.resource-set-aside", version=1):
     """A received resource was not filed; `original` says where its bytes lie.
 
     `reason` is a code of the importer, `at` the JSON path of member names where it went wrong,
-    `index` its place in what it came with, from 0. The file's name may name a patient: it is not
-    kept.
+    `index` its place in what it came with, from 0, `url` its full URL there, by which others point
+    at it. The file's name may name a patient: it is not kept.
     """
 
     reason: str
     original: Source
     at: str | None = None
     index: int | None = None
+    url: str | None = None
 
 
 class ResourceRepaired(Event, name="records.resource-repaired", version=1):
@@ -85,6 +86,7 @@ class SetResourceAside(Command[Aside], name="records.set-resource-aside", rule=s
     original: Source
     at: str | None = None
     index: int | None = None
+    url: str | None = None
     chart: str | None = None
 
     @property
@@ -95,7 +97,11 @@ class SetResourceAside(Command[Aside], name="records.set-resource-aside", rule=s
     def decide(self, state: Aside, _now: datetime) -> Iterator[Event]:
         """Nothing for the same bytes and reason, dismissed or not."""
         found = ResourceSetAside(
-            reason=self.reason, original=self.original, at=self.at, index=self.index
+            reason=self.reason,
+            original=self.original,
+            at=self.at,
+            index=self.index,
+            url=self.url,
         )
         if state.last is None or _told(state.last) != _told(found):
             yield found

@@ -20,6 +20,7 @@ class AsideRow:
     version: int
     at: str | None = None
     index: int | None = None
+    url: str | None = None
 
 
 ASIDE = Table(
@@ -50,7 +51,13 @@ def project(recorded: Recorded) -> Iterator[Write]:
                 "position": recorded.position,
                 "at": recorded.committed_at,
             }
-            row = AsideRow(original=one, version=recorded.version, at=event.at, index=event.index)
+            row = AsideRow(
+                original=one,
+                version=recorded.version,
+                at=event.at,
+                index=event.index,
+                url=event.url,
+            )
             yield Put(ASIDE, values, row, owner=recorded.header.chart)
         case ResourceRepaired() | ResourceDismissed() | Erased():
             yield Drop(ASIDE, {"id": stream})
