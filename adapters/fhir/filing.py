@@ -5,12 +5,11 @@ its medication. The bytes are kept before the command where the chart is known, 
 points at an original that is not there.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from adapters.fhir import moved, resources
 from adapters.fhir.desk import NO_PATIENT, Desk
-from adapters.fhir.kinds import facts
+from adapters.fhir.kinds import Filer, filers
 from adapters.fhir.mapping import care, directory, prescriptions, registry
 from adapters.fhir.mapping.values import Unusable
 from adapters.fhir.reading import Entry, Malformed
@@ -200,16 +199,16 @@ def _reasons(desk: Desk, given: resources.MedicationRequest) -> list[resources.C
     return [code for code in found if code]
 
 
-FILED_BY: dict[str, Callable[[Desk, Entry], Awaitable[None]]] = {
+FILED_BY: dict[str, Filer] = {
     "Organization": _organization,
     "Practitioner": _practitioner,
     "Patient": _patient,
     "Encounter": _encounter,
     "MedicationRequest": _prescription,
-    **facts.FILED_BY,
+    **filers(),
 }
 _EARLY = (
-    frozenset(("Organization", "Practitioner")),
+    frozenset(("Organization", "Practitioner", "Location", "PractitionerRole")),
     frozenset(("Patient",)),
     frozenset(("Encounter",)),
 )
