@@ -11,8 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from adapters.postgres.documents import document
+from api.amendments import CORRECTING, command_of
 from api.graphql import AuditUnavailable, PositionInvalid
+from api.histories import Histories
 from api.house import House
+from api.inbound.fhir import HouseIntake
 from api.looks import Looks
 from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
@@ -31,7 +34,7 @@ from domain.kernel.rule import Rule
 from domain.records import RepairResource
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
-from schema.kernel.context import Aside, TrailQuery
+from schema.kernel.context import Amendment, Aside, Reach, TrailQuery, Version
 
 Pace = Callable[[], Awaitable[None]]
 _ALL = tuple(projection.name for projection in PROJECTIONS)
@@ -52,6 +55,7 @@ class Operation:
         self._actor = actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
+        self._histories = Histories(house, actor.tenant, self._permits, self._looks)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
         self._repairs = Repairs(house, actor, self._permits, self._looks)
         self._panels = PanelReads(house, actor, self._permits, self._looks)
@@ -102,6 +106,24 @@ class Operation:
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""
         return await self._officer.trail(query)
+
+    async def history(self, record: str) -> tuple[Version, ...]:
+        """Every version of an item, newest first."""
+        return await self._histories.versions(record)
+
+    async def reached(self, record: str) -> Reach:
+        """Who saw an item."""
+        return await self._histories.reach(record)
+
+    async def amend(self, amendment: Amendment, key: str) -> tuple[Receipt, Reach]:
+        """Correct, relabel or withdraw an item; and who had seen it."""
+        item = await self._histories.item(amendment.record)
+        rule = CORRECTING.get(item.capability) if item else None
+        if item is not None and rule is not None:
+            await self._permits.of_organization(rule, item.chart)
+        wish = await command_of(item, amendment, HouseIntake(self._house, self._actor))
+        receipt = await self.do(wish, key)
+        return receipt, await self._histories.reached(item) if item else Reach((), ())
 
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then."""

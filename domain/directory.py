@@ -12,7 +12,7 @@ from domain.kernel.command import Command, Reserved, Stream
 from domain.kernel.event import Erased, Event, Unknown
 from domain.kernel.refusal import Refusal
 from domain.kernel.rule import anyone, may, operator, role, system
-from domain.kernel.values import Concept, Identifier, Name, Source
+from domain.kernel.values import Concept, Identifier, Name, Period, Source
 
 ROLES = frozenset({"clinician", "front-desk", "health-information", "compliance", "administrator"})
 
@@ -36,6 +36,34 @@ class Practitioner:
     identifiers: tuple[Identifier, ...] = ()
     gender: str | None = None
     telecoms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What is listed of a place (FHIR Location); `organization` is the directory id of its host."""
+
+    name: str
+    status: str | None = None
+    description: str | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    kinds: tuple[Concept, ...] = ()
+    telecoms: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    organization: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """What a practitioner does at an organisation (FHIR PractitionerRole); ids of the directory."""
+
+    practitioner: str | None = None
+    organization: str | None = None
+    places: tuple[str, ...] = ()
+    codes: tuple[Concept, ...] = ()
+    specialties: tuple[Concept, ...] = ()
+    telecoms: tuple[str, ...] = ()
+    period: Period | None = None
+    active: bool = True
 
 
 class OrganizationListed(
@@ -64,6 +92,20 @@ class EntryAwaited(Event, name="directory.entry-awaited", version=1, key_class="
 
     kind: str
     display: str | None = None
+
+
+class PlaceListed(Event, name="directory.place-listed", version=1, key_class="directory"):
+    """A place is in the directory under this name."""
+
+    place: Place
+    source: Source | None = None
+
+
+class FunctionListed(Event, name="directory.function-listed", version=1, key_class="directory"):
+    """A practitioner's function at an organisation is in the directory; it gives no role here."""
+
+    function: Function
+    source: Source | None = None
 
 
 class RoleGiven(Event, name="directory.role-given", version=1, key_class="directory"):
@@ -100,7 +142,7 @@ class Listing:
     """A directory entry: what was last listed, and the roles held."""
 
     id: str
-    listed: Organization | Practitioner | None = None
+    listed: Organization | Practitioner | Place | Function | None = None
     roles: frozenset[str] = frozenset()
     awaited: bool = False
 
@@ -118,6 +160,10 @@ class Listing:
                 return replace(self, listed=event.organization)
             case PractitionerListed():
                 return replace(self, listed=event.practitioner)
+            case PlaceListed():
+                return replace(self, listed=event.place)
+            case FunctionListed():
+                return replace(self, listed=event.function)
             case RoleGiven():
                 return replace(self, roles=self.roles | {event.role})
             case RoleEnded():
@@ -191,6 +237,46 @@ class AwaitEntry(Command[Listing], name="directory.await-entry", rule=report):
         """Nothing for an entry that is listed or awaited."""
         if state.listed is None and not state.awaited:
             yield EntryAwaited(kind=self.kind, display=self.display)
+
+
+class ListPlace(Command[Listing], name="directory.list-place", rule=report):
+    """File a place under its business identifier."""
+
+    key: str
+    place: Place
+    source: Source | None = None
+    also: tuple[str, ...] = ()
+    only_new: bool = False
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The entry that any of the identifiers stands for."""
+        return (entry("place", self.key, self.also),)
+
+    def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
+        """An event when something differs from the last listing."""
+        if state.listed is not None and self.only_new:
+            return
+        if state.listed != self.place:
+            yield PlaceListed(place=self.place, source=self.source)
+
+
+class ListFunction(Command[Listing], name="directory.list-function", rule=report):
+    """File what a practitioner does at an organisation; `key` is its id at the source."""
+
+    key: str
+    function: Function
+    source: Source | None = None
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The function of this identifier."""
+        return (Stream(fold=Listing, reserved=Reserved("directory.function", self.key)),)
+
+    def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
+        """An event when something differs from the last listing."""
+        if state.listed != self.function:
+            yield FunctionListed(function=self.function, source=self.source)
 
 
 class GiveRole(Command[Listing], name="directory.give-role", rule=appoint):

@@ -6,6 +6,7 @@ from projections import (
     audit,
     care,
     consent,
+    coverage,
     directory,
     identity,
     prescriptions,
@@ -19,8 +20,8 @@ PROJECTIONS: tuple[Projection, ...] = (
     *(
         module.PROJECTION
         for module in (
-            registry, directory, identity, consent, care, records, results, prescriptions, audit,
-            aside,
+            registry, directory, identity, consent, care, records, results, prescriptions, coverage,
+            audit, aside,
         )
     ),
     sources.of_types(event_types().values()),
@@ -31,13 +32,14 @@ PANELS: tuple[Panel, ...] = (
     registry.deaths,
     consent.proxies,
     care.visits,
-    records.conditions,
-    records.allergies,
-    records.immunizations,
-    records.observations,
-    records.notes,
+    care.teams,
+    care.orders,
+    *records.PANELS,
     results.reports,
+    results.analytes,
     prescriptions.medications,
+    coverage.policies,
+    coverage.claims,
 )
 
 

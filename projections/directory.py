@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from domain import directory
 from domain.directory import (
     EntryAwaited,
+    Function,
+    FunctionListed,
     Organization,
     OrganizationListed,
+    Place,
+    PlaceListed,
     Practitioner,
     PractitionerListed,
     RoleEnded,
@@ -16,7 +20,7 @@ from domain.directory import (
 from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,8 @@ class EntryRow:
     organization: Organization | None = None
     practitioner: Practitioner | None = None
     awaited_as: str | None = None
+    place: Place | None = None
+    function: Function | None = None
 
 
 ENTRY = Table("directory_entry", (Column("id", "uuid"),), (Column("kind", "text"),), EntryRow)
@@ -47,6 +53,11 @@ def project(recorded: Recorded) -> Iterator[Write]:
         case PractitionerListed():
             body = EntryRow(practitioner=event.practitioner)
             yield Put(ENTRY, {"id": stream, "kind": "practitioner"}, body)
+        case PlaceListed():
+            yield Put(ENTRY, {"id": stream, "kind": "place"}, EntryRow(place=event.place))
+        case FunctionListed():
+            body = EntryRow(function=event.function)
+            yield Put(ENTRY, {"id": stream, "kind": "function"}, body)
         case RoleGiven():
             yield Put(ROLE, {"practitioner": stream, "role": event.role})
         case RoleEnded():
@@ -60,6 +71,14 @@ PROJECTION = Projection(
     "directory",
     VERSION,
     (ENTRY, STREAM, ROLE),
-    (EntryAwaited, OrganizationListed, PractitionerListed, RoleGiven, RoleEnded),
+    (
+        EntryAwaited,
+        OrganizationListed,
+        PractitionerListed,
+        PlaceListed,
+        FunctionListed,
+        RoleGiven,
+        RoleEnded,
+    ),
     project,
 )

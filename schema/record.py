@@ -19,6 +19,7 @@ from schema.kernel.ids import chart_of
 from schema.kernel.paging import After, Connection, First, Info, Where, panel_page
 from schema.kernel.ruled import field, ruled
 from schema.opening import opening
+from schema.panels import Panels
 from schema.prescriptions import Medication
 from schema.records import Allergy, Condition, Immunization, Observation
 from schema.registry import Patient
@@ -32,10 +33,8 @@ MaybeChartId = Annotated[
 
 
 @strawberry.type(directives=ruled(opening), description="One patient's record.")
-class Record:
+class Record(Panels):
     """Panels of one chart, now or as of a position. Each panel asks its own rule."""
-
-    where: strawberry.Private[Where]
 
     @field(registry.view, "Whose record it is.")
     async def patient(self, info: Info) -> Patient | None:

@@ -5,10 +5,11 @@ import strawberry
 from domain import results
 from domain.kernel.readmodel import Row
 from domain.results import Analyte
-from projections.results import ResultRow
+from projections.results import AnalyteRow, ResultRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
-from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange, Source
+from schema.kernel.stated import Stated, stated
+from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange, why_absent
 
 view = ruled(results.view)
 
@@ -37,7 +38,7 @@ class LabObservation:
             value=Quantity.maybe(quantity),
             unit=quantity.unit or quantity.code if quantity else None,
             text=analyte.text or (analyte.coded.words if analyte.coded else None),
-            absent_reason=Concept.maybe(analyte.absent),
+            absent_reason=why_absent(analyte.absent, quantity, analyte.coded, analyte.text),
             reference_range=[ReferenceRange.of(given) for given in analyte.ranges],
             interpretation=[Concept.of(meaning) for meaning in analyte.interpretation],
             effective=Moment.maybe(analyte.effective),
@@ -45,10 +46,9 @@ class LabObservation:
 
 
 @strawberry.type(directives=view, description="A laboratory report.")
-class LabReport:
+class LabReport(Stated):
     """FHIR DiagnosticReport of category LAB."""
 
-    id: strawberry.ID = said("Stands for this report.")
     code: Concept = said("What was ordered.")
     status: str = said("registered, partial, preliminary, final, amended, corrected, cancelled.")
     effective: Moment | None = said("When the specimen was taken.")
@@ -56,8 +56,6 @@ class LabReport:
     performers: list[str] = said("Who made it.")
     conclusion: str | None = said("The laboratory's summary.")
     observations: list[LabObservation] = said("Its values, in the laboratory's order.")
-    received: str = said("When it reached this record (RFC 3339).")
-    source: Source | None = said("Where it was stated.")
 
     @classmethod
     def of(cls, context: SchemaContext, row: Row) -> "LabReport":
@@ -65,7 +63,7 @@ class LabReport:
         body: ResultRow = row.body
         report = body.report
         return cls(
-            id=strawberry.ID(context.ids.hide("record", row.id)),
+            **stated(context, row),
             code=Concept.of(report.concept),
             status=report.status,
             effective=Moment.maybe(report.effective),
@@ -73,6 +71,33 @@ class LabReport:
             performers=list(report.performers),
             conclusion=report.conclusion,
             observations=[LabObservation.of(analyte) for analyte in report.observations],
-            received=body.received.isoformat(),
-            source=Source.maybe(body.source),
+        )
+
+
+@strawberry.type(directives=view, description="One value of an analyte at a time.")
+class TrendPoint(Stated):
+    """A point of a trend; units are those of the value and are never converted or mixed."""
+
+    code: Concept = said("What was measured.")
+    report: Concept = said("The report that it is a value of.")
+    status: str = said("preliminary, final, amended, corrected, cancelled.")
+    value: Quantity | None = said("The measured amount with its own unit.")
+    text: str | None = said("The value in words where it is no amount.")
+    reference_range: list[ReferenceRange] = said("The usual ranges, as this laboratory gave them.")
+    interpretation: list[Concept] = said("High, low, normal and the like.")
+
+    @classmethod
+    def of(cls, context: SchemaContext, row: Row) -> "TrendPoint":
+        """From a row document."""
+        body: AnalyteRow = row.body
+        analyte = body.analyte
+        return cls(
+            **stated(context, row),
+            code=Concept.of(analyte.concept),
+            report=Concept.of(body.report),
+            status=analyte.status,
+            value=Quantity.maybe(analyte.quantity),
+            text=analyte.text or (analyte.coded.words if analyte.coded else None),
+            reference_range=[ReferenceRange.of(given) for given in analyte.ranges],
+            interpretation=[Concept.of(meaning) for meaning in analyte.interpretation],
         )

@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import get_object_definition
 
+from schema.amending import AmendingMutation, AmendingQuery
 from schema.aside import AsideMutation, AsideQuery
 from schema.audit import AuditQuery
 from schema.consent import ConsentMutation
@@ -19,8 +20,10 @@ from schema.record import RecordQuery
 
 def build() -> strawberry.Schema:
     """The public schema. Raises SchemaRefused."""
-    query = merge_types("Query", (IdentityQuery, RecordQuery, AuditQuery, AsideQuery))
-    mutation = merge_types("Mutation", (ConsentMutation, AsideMutation))
+    query = merge_types(
+        "Query", (IdentityQuery, RecordQuery, AmendingQuery, AuditQuery, AsideQuery)
+    )
+    mutation = merge_types("Mutation", (ConsentMutation, AmendingMutation, AsideMutation))
     _describe(query, "Reads; each is on record before its answer leaves.")
     _describe(mutation, "Changes; each takes an idempotency key.")
     schema = strawberry.Schema(

@@ -5,11 +5,10 @@ its medication. The bytes are kept before the command where the chart is known, 
 points at an original that is not there.
 """
 
-from dataclasses import replace
-
-from adapters.fhir import moved, resources
+from adapters.fhir import kinds, moved, resources
 from adapters.fhir.desk import NO_PATIENT, Desk
-from adapters.fhir.kinds import Filer, filers
+from adapters.fhir.kinds import EARLY, Filer
+from adapters.fhir.listing import list_entry, only_new
 from adapters.fhir.mapping import care, directory, prescriptions, registry
 from adapters.fhir.mapping.values import Unusable
 from adapters.fhir.reading import Entry, Malformed
@@ -83,12 +82,11 @@ async def _organization(desk: Desk, entry: Entry) -> None:
     command = ListOrganization(
         key=key,
         also=tuple(also),
-        only_new=_only_new(entry),
+        only_new=only_new(entry),
         organization=directory.organization(given, desk.source),
         source=await desk.origin(entry),
     )
-    await _listed(desk, entry, command)
-    desk.settle("organizations", entry)
+    await list_entry(desk, entry, command, "organizations")
 
 
 async def _practitioner(desk: Desk, entry: Entry) -> None:
@@ -97,25 +95,11 @@ async def _practitioner(desk: Desk, entry: Entry) -> None:
     command = ListPractitioner(
         key=key,
         also=tuple(also),
-        only_new=_only_new(entry),
+        only_new=only_new(entry),
         practitioner=directory.practitioner(given, desk.source),
         source=await desk.origin(entry),
     )
-    await _listed(desk, entry, command)
-    desk.settle("practitioners", entry)
-
-
-def _only_new(entry: Entry) -> bool:
-    """Whether the sender asked to leave what is listed as it is (a conditional create)."""
-    return bool(entry.demand and entry.demand.if_none_exist)
-
-
-async def _listed(desk: Desk, entry: Entry, command: ListOrganization | ListPractitioner) -> None:
-    """Where it was awaited under several identifiers apart, it is listed in each of the places."""
-    await desk.keep(None, entry)
-    stream = await desk.do(entry, command)
-    for key in desk.references.elsewhere(entry, stream):
-        await desk.act(entry, replace(command, key=key, also=()))
+    await list_entry(desk, entry, command, "practitioners")
 
 
 async def _patient(desk: Desk, entry: Entry) -> None:
@@ -205,10 +189,10 @@ FILED_BY: dict[str, Filer] = {
     "Patient": _patient,
     "Encounter": _encounter,
     "MedicationRequest": _prescription,
-    **filers(),
+    **kinds.FILED_BY,
 }
 _EARLY = (
-    frozenset(("Organization", "Practitioner", "Location", "PractitionerRole")),
+    frozenset(("Organization", "Practitioner")) | EARLY,
     frozenset(("Patient",)),
     frozenset(("Encounter",)),
 )

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 import click
 
+from api.cli.amend import correct, relabel, withdraw
 from api.cli.anchor import anchor
 from api.cli.docs import docs
 from api.cli.doctor import doctor
@@ -46,5 +47,19 @@ def main() -> None:
     configure()
 
 
-for command in (anchor, docs, doctor, imports, migrate, rebuild, repair, replay, serve, verify):
+for command in (
+    anchor,
+    docs,
+    doctor,
+    imports,
+    migrate,
+    rebuild,
+    repair,
+    replay,
+    serve,
+    verify,
+    correct,
+    relabel,
+    withdraw,
+):
     main.add_command(command)

@@ -116,6 +116,14 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """An element that a source left out on purpose, and why (FHIR data-absent-reason)."""
+
+    element: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a filed fact came from: assigning system, its type and id there, and the sealed
     original (object id, keyed digest of the received bytes).

@@ -41,6 +41,54 @@ class Aside:
     index: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one statement changed: the field, and what it said before and after, in words."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A statement of an item, or its end; `what` is `stated`, `changed`, `relabelled`, `withdrawn`.
+
+    `changes` are empty where nothing changed or where the content is not this patient's.
+    """
+
+    event: str
+    version: int
+    what: str
+    at: datetime
+    occurred: str
+    by: str
+    reason: str | None
+    source: str | None
+    labels: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What staff want to change of an item: one of resource (FHIR JSON), codes, and withdrawal."""
+
+    record: str
+    reason: str
+    expected_version: int | None = None
+    resource: str | None = None
+    codes: tuple[str, ...] | None = None
+    refile_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Who saw an item: the accounts and the applications, by id."""
+
+    people: tuple[str, ...]
+    applications: tuple[str, ...]
+
+
 class Ids(Protocol):
     """Opaque ids, cursors and position tokens of one tenant."""
 
@@ -98,6 +146,15 @@ class SchemaContext(Protocol):
 
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow. Raises NotFound."""
+
+    async def history(self, record: str) -> tuple[Version, ...]:
+        """Every version of an item, newest first. Raises NotFound."""
+
+    async def reached(self, record: str) -> Reach:
+        """Who saw an item. Raises NotFound."""
+
+    async def amend(self, amendment: Amendment, key: str) -> tuple[Receipt, Reach]:
+        """Correct, relabel or withdraw an item; and who had seen it. Raises a Refusal."""
 
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then. Raises NotFound."""

@@ -93,6 +93,7 @@ async def panel_page(
     after: str | None,
     node: Callable[[SchemaContext, Row], T],
     kind: str | None = None,
+    matching: tuple[tuple[str, str], ...] = (),
 ) -> Connection[T]:
     """One ruled read of a panel as a connection."""
     context = info.context
@@ -102,6 +103,7 @@ async def panel_page(
         first=checked(first),
         after=None if after is None else _place(context, after),
         kind=kind,
+        matching=matching,
     )
     page = await context.read(select, where.as_of)
     return connected(

@@ -62,6 +62,20 @@ class Concept:
         return None if concept is None else cls.of(concept)
 
 
+UNKNOWN = values.Concept(
+    (
+        values.Coding(
+            "http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown", "Unknown"
+        ),
+    )
+)
+
+
+def why_absent(given: values.Concept | None, *said: object) -> Concept | None:
+    """Why there is no value; null where one of what was said is there."""
+    return None if any(one is not None for one in said) else Concept.of(given or UNKNOWN)
+
+
 @strawberry.type(directives=ruled(shape), description="A measured amount.")
 class Quantity:
     """FHIR Quantity; the number keeps the digits it was written with."""

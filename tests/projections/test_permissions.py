@@ -161,6 +161,6 @@ def test_a_withdrawal_that_cannot_be_read_closes_what_it_may_have_closed(
     ]
     left = recorded(kind(CareTeamLeft.type_name))
     assert list(care.project(left)) == [
-        Drop(care.ENCOUNTER, {"chart": CHART, "id": STREAM}),
+        *(Drop(t, {"chart": CHART, "id": STREAM}) for t in (care.ENCOUNTER, care.TEAM, care.ORDER)),
         Drop(care.RELATION, {"chart": CHART, "reference": STREAM}),
     ]

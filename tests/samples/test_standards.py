@@ -44,7 +44,7 @@ async def test_the_141_r4_examples_are_all_accounted_for(house: House) -> None:
     assert Counter(done.resources) == Counter(told["resources"])
     assert sum(done.resources.values()) == told["lines"] == 141
     assert accounted(done) == Counter(told["resources"])
-    waiting = sum(counts.get("waiting", 0) for counts in done.yielded.values())
+    waiting = sum(kinds.get("waiting", 0) for kinds in done.yielded.values())
     aside = await counts(house)
     assert aside["records.resource-set-aside"] >= waiting > 0
     assert done.issues == {"DiagnosticReport schema": 1}
@@ -74,8 +74,12 @@ async def test_the_carin_sets_are_read_whole(house: House) -> None:
 
 async def test_all_of_it_again_changes_nothing(house: House) -> None:
     before = await counts(house)
-    for name in ("us-core", "fhir-r4-examples", "carin-blue-button"):
-        done = await bring(house, f"urn:{name.removeprefix('fhir-')}" if name != "carin-blue-button" else "urn:carin", samples(name))
+    for source, name in (
+        ("urn:us-core", "us-core"),
+        ("urn:r4-examples", "fhir-r4-examples"),
+        ("urn:carin", "carin-blue-button"),
+    ):
+        done = await bring(house, source, samples(name))
         assert done.events_written == 0, name
 
     assert await counts(house) == before

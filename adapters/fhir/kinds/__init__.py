@@ -1,18 +1,19 @@
-"""How resources are filed, one module per kind of fact; each has its FILED_BY."""
+"""Filers of the record, one module per kind of fact; each module tells which types it files."""
 
 from collections.abc import Awaitable, Callable
-from importlib import import_module
-from pkgutil import iter_modules
 
 from adapters.fhir.desk import Desk
+from adapters.fhir.kinds import care, clinical, coverage, kept, medicines, record
 from adapters.fhir.reading import Entry
 
 Filer = Callable[[Desk, Entry], Awaitable[None]]
-
-
-def filers() -> dict[str, Filer]:
-    """Who files which resource type, from every module of this package."""
-    found: dict[str, Filer] = {}
-    for module in sorted(iter_modules(__path__), key=lambda one: one.name):
-        found |= import_module(f"{__name__}.{module.name}").FILED_BY
-    return found
+FILED_BY: dict[str, Filer] = {
+    **clinical.FILED_BY,
+    **kept.FILED_BY,
+    **record.FILED_BY,
+    **care.FILED_BY,
+    **medicines.FILED_BY,
+    **coverage.FILED_BY,
+}
+EARLY = frozenset({"Location"})
+"""Types that others point at by their stream: they are filed with the directory."""

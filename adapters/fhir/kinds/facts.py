@@ -1,52 +1,27 @@
-"""Conditions, allergies, immunisations, observations, reports and notes.
+"""What the filers of facts have in common."""
 
-A report takes its observations with it; each of them has labels of its own.
-"""
-
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
-from typing import TypeVar
 
-from adapters.fhir import moved, resources
+from adapters.fhir import moved
 from adapters.fhir.desk import Desk
-from adapters.fhir.mapping import records, results
-from adapters.fhir.mapping.values import Unusable
+from adapters.fhir.mapping.absent import absences
+from adapters.fhir.mapping.plans import Filed
 from adapters.fhir.reading import Entry, Malformed
-from domain.kernel.labels import Label
-from domain.kernel.values import Source
+from adapters.fhir.references import source_key
+from adapters.fhir.resources import CodeableConcept, Coded, Reference
+from domain.care import AnswerOrder
 from domain.records import FileRecord
-from domain.results import ReceiveResult, Report
-
-F = TypeVar(
-    "F",
-    resources.Condition,
-    resources.AllergyIntolerance,
-    resources.Immunization,
-    resources.Observation,
-)
 
 
-async def _fact(
-    shape: type[F],
-    mapped: Callable[[F, str | None], records.Filed],
-    kind: str,
-    desk: Desk,
-    entry: Entry,
-) -> None:
-    given = entry.decode(shape)
-    chart = await desk.chart(given.subject)
-    await _record(desk, entry, chart, mapped(given, await desk.visit(given.encounter, chart)), kind)
-
-
-async def _record(desk: Desk, entry: Entry, chart: str, filed: records.Filed, kind: str) -> None:
+async def file_fact(desk: Desk, entry: Entry, chart: str, filed: Filed, kind: str) -> None:
+    """Keep the bytes, file the fact with its labels, count it."""
     fact, when = filed
-    origin = await desk.origin(entry)
     command = FileRecord(
         chart=chart,
         key=desk.key(entry),
-        source=origin,
-        fact=fact,
+        source=await desk.origin(entry),
+        fact=replace(fact, absent=absences(entry.content)),
         when=when,
         labels=desk.labels(entry),
     )
@@ -56,76 +31,37 @@ async def _record(desk: Desk, entry: Entry, chart: str, filed: records.Filed, ki
     desk.settle(kind, entry)
 
 
-async def _observation(desk: Desk, entry: Entry) -> None:
-    given = entry.decode(resources.Observation)
-    if not results.is_laboratory(given):
-        await _fact(resources.Observation, records.observation, "filed", desk, entry)
-        return
-    chart = await desk.chart(given.subject)
-    origin = await desk.origin(entry)
-    report = results.standalone(given, origin, await desk.visit(given.encounter, chart))
-    await _receive(desk, entry, chart, _labelled(report, (), {origin: desk.labels(entry)}), ())
-    desk.settle("standalone_laboratory", entry)
-
-
-async def _report(desk: Desk, entry: Entry) -> None:
-    given, parts = desk.reports[entry.index]
-    chart = await desk.chart(given.subject)
-    visit = await desk.visit(given.encounter, chart)
-    if given.presented_form and not given.result:
-        await _record(desk, entry, chart, records.note(given, visit), "notes")
-        return
-    measured: dict[Entry, results.Measured] = {}
-    for part in parts:
+def coded(desk: Desk, references: Iterable[Reference]) -> list[CodeableConcept]:
+    """What the resources of this bundle that are pointed at are coded with, else their display."""
+    found = []
+    for reference in references:
+        entry = desk.references.entry(reference)
         try:
-            measured[part] = await _measured(desk, part, chart)
-        except Malformed as error:
-            await desk.set_aside(part, "malformed", error.at)
-    labels = {origin: desk.labels(part) for part, (_, origin) in measured.items()}
-    report = results.report(given, list(measured.values()), visit)
-    report = _labelled(report, desk.labels(entry), labels)
-    await _receive(desk, entry, chart, report, tuple(measured))
-    desk.settle(f"{report.category}_reports", entry)
-    desk.settle("in_reports", *measured)
-    for part in measured:
-        await desk.repaired(part)
+            code = entry.decode(Coded).code if entry else None
+        except Malformed:
+            code = None
+        if code is None and reference.display:
+            code = CodeableConcept(text=reference.display)
+        if code is not None:
+            found.append(code)
+    return found
 
 
-async def _receive(
-    desk: Desk, entry: Entry, chart: str, report: Report, parts: tuple[Entry, ...]
-) -> None:
-    source = await desk.origin(entry)
-    command = ReceiveResult(chart=chart, key=desk.key(entry), report=report, source=source)
-    await desk.keep(chart, entry, *parts)
-    await moved.result(desk, entry, chart)
-    await desk.do(entry, command)
+async def answer_orders(desk: Desk, chart: str, based_on: Iterable[Reference]) -> None:
+    """Note that the orders which a result names have their answer."""
+    for reference in based_on:
+        ident = _order_id(desk, reference)
+        if ident is not None:
+            key = source_key(desk.source, "ServiceRequest", ident)
+            command = AnswerOrder(chart=chart, key=key)
+            receipt = await desk.intake.do(command, f"{key}|answered|{chart}")
+            desk.tally.receipt(command.operation, receipt)
 
 
-def _labelled(
-    report: Report, whole: tuple[Label, ...], of: Mapping[Source, tuple[Label, ...]]
-) -> Report:
-    """The report under the labels of its resource, each observation under those of its own."""
-    parts = tuple(
-        replace(one, labels=of.get(one.source, ()) if one.source else ())
-        for one in report.observations
-    )
-    return replace(report, labels=whole, observations=parts)
-
-
-async def _measured(desk: Desk, entry: Entry, chart: str) -> results.Measured:
-    """An observation of a report. Raises Unusable where it is another patient's."""
-    given = entry.decode(resources.Observation)
-    if given.subject and await desk.chart(given.subject) != chart:
-        raise Unusable("other-patient")
-    return given, await desk.origin(entry)
-
-
-FILED_BY: dict[str, Callable[[Desk, Entry], Awaitable[None]]] = {
-    "Condition": partial(_fact, resources.Condition, records.condition, "conditions"),
-    "AllergyIntolerance": partial(
-        _fact, resources.AllergyIntolerance, records.allergy, "allergies"
-    ),
-    "Immunization": partial(_fact, resources.Immunization, records.immunization, "immunizations"),
-    "DiagnosticReport": _report,
-    "Observation": _observation,
-}
+def _order_id(desk: Desk, reference: Reference) -> str | None:
+    """The id of a ServiceRequest at the source, in this bundle or by `ServiceRequest/id`."""
+    entry = desk.references.entry(reference)
+    if entry is not None:
+        return entry.id if entry.resource_type == "ServiceRequest" else None
+    kind, _, ident = (reference.reference or "").partition("/")
+    return ident.partition("/")[0] if kind == "ServiceRequest" and ident else None
