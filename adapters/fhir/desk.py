@@ -38,7 +38,8 @@ class Desk:
     different patients apart; `reports` holds each readable DiagnosticReport by entry index with the
     observations that it takes with it; `visits` the chart of each encounter filed; `settled` the
     entries that are filed or set aside, `waiting` those of them without their patient; `written`
-    counts the versions that this import wrote of a resource.
+    counts the versions that this import wrote of a resource; `quiet` are reasons that are on record
+    already, None for all of them.
     """
 
     received: Received
@@ -57,6 +58,7 @@ class Desk:
     settled: set[int] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)
     kept_open: frozenset[str] = frozenset()
+    quiet: frozenset[str] | None = frozenset()
 
     async def chart(self, subject: Reference | None) -> str:
         """The patient's chart. Raises Unusable where it is not known."""
@@ -172,7 +174,8 @@ class Desk:
                     at=at,
                 )
             )
-        await self.remember(entry, reason, at)
+        if self.quiet is not None and reason not in self.quiet:
+            await self.remember(entry, reason, at)
 
     async def remember(self, entry: Entry, reason: str, at: str | None = None) -> None:
         """Put it on record that a resource was set aside, and keep its bytes."""

@@ -41,6 +41,8 @@ class Run:
     rules: Rules = field(default_factory=shipped)
     kept_open: frozenset[str] = frozenset()
     """Set-aside resources that somebody else closes, by their key."""
+    quiet: frozenset[str] | None = frozenset()
+    """Reasons that are on record already; None for a trial of which nothing is."""
 
     def desk(self, received: Received, source: str) -> Desk:
         """The desk for one bundle of a source."""
@@ -64,6 +66,7 @@ class Run:
             written=self.written,
             scope="" if received.alone else "|".join(patients),
             kept_open=self.kept_open,
+            quiet=self.quiet,
         )
 
 
@@ -129,7 +132,12 @@ async def file_bundle(
 
 async def file_waiting(run: Run, waiting: Sequence[Waiting]) -> None:
     """File what waited for its patient, those of one source together, as far as it is known now."""
-    counted = Run(intake=run.intake, concurrency=run.concurrency, bound=run.bound)
+    counted = Run(
+        intake=run.intake,
+        concurrency=run.concurrency,
+        bound=run.bound,
+        quiet=frozenset({NO_PATIENT}),
+    )
     for system in dict.fromkeys(one.original.system for one in waiting):
         some = [one for one in waiting if one.original.system == system]
         await file_bundle(counted, await aside.again(run.intake, some), system)

@@ -53,7 +53,7 @@ async def file_again(
         stream=rows[0].id, reason=rows[0].reason, original=original, at=row.at, url=row.url
     )
     received = once_more([(given, this), *await _parts(intake, original)])
-    run = Run(intake=intake, concurrency=CONCURRENCY, kept_open=frozenset({key}))
+    run = Run(intake=intake, concurrency=CONCURRENCY, kept_open=frozenset({key}), quiet=None)
     if received.problems:
         raise StillSetAside(reason=received.problems[0].reason, at=received.problems[0].at)
     if original.type not in (UNNAMED, received.entries[0].resource_type):

@@ -284,18 +284,18 @@ async def test_a_prescription_takes_medication_and_reasons_from_the_bundle(tmp_p
     order = memory.events(PrescriptionReported)[0].order
     assert order.medication.words == "Aspirin"
     assert [reason.words for reason in order.reasons] == ["Fever", "Pain"]
-    assert done.yielded["Medication"] == {"in_prescriptions": 1}
-    assert done.not_imported == {"Medication": 1}
+    assert done.yielded["Medication"] == {"in_prescriptions": 1, "kept_for_the_organization": 1}
+    assert done.not_imported == {}
     assert "d1" in kept_by(memory, tmp_path / "bundle.json")
 
 
 async def test_what_has_no_owner_yet_is_counted_by_type(tmp_path: Path) -> None:
     done = await imported(
-        tmp_path, Memory(), patient(), of_patient("Claim", "c1"), of_patient("Goal", "g1")
+        tmp_path, Memory(), patient(), of_patient("Novelty", "n1"), of_patient("Sensation", "s1")
     )
 
-    assert done.not_imported == {"Claim": 1, "Goal": 1}
-    assert done.resources == {"Claim": 1, "Goal": 1, "Patient": 1}
+    assert done.not_imported == {"Novelty": 1, "Sensation": 1}
+    assert done.resources == {"Novelty": 1, "Patient": 1, "Sensation": 1}
 
 
 async def test_what_is_malformed_is_set_aside_with_a_reason_and_the_rest_goes_in(
