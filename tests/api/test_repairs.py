@@ -62,9 +62,8 @@ async def test_staff_see_what_is_set_aside_and_the_look_is_on_record(
         "c1",
     )
     assert await waiting(own_world, who, "no-patient") == []
-    assert [look.panels for look in looks(await own_world.since(before))][0] == (
-        "records.set-aside",
-    )
+    first, *_ = looks(await own_world.since(before))
+    assert first.panels == ("records.set-aside",)
 
 
 @pytest.mark.parametrize("person", ["rosa", "adeyemi", "sam"])

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from random import Random
 from uuid import uuid4
 
 import pytest
@@ -25,7 +24,8 @@ from tests.adapters.fhir.bundles import (
 )
 
 pytestmark = pytest.mark.anyio
-SEEDS = (1, 7, 42)
+KILLS = ((0.0, 0.11), (0.04, 0.23), (0.17, 0.38))
+"""Seconds after the first stage of the first and of the second attempt."""
 
 
 def history() -> list[Json]:
@@ -52,35 +52,27 @@ def history() -> list[Json]:
     return [patient(), *visits, *reports, *parts, *facts, *broken, *strangers]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kills", KILLS)
 async def test_killed_half_way_and_started_again_nothing_is_doubled(
-    postgres: EmbeddedPostgres, tmp_path: Path, seed: int
+    postgres: EmbeddedPostgres, tmp_path: Path, kills: tuple[float, ...]
 ) -> None:
     file = write(tmp_path, bundle(*history()))
-    undisturbed = await left_by(postgres, tmp_path / "calm", file, kills=None)
+    undisturbed = await left_by(postgres, tmp_path / "calm", file, kills=())
 
-    disturbed = await left_by(postgres, tmp_path / "killed", file, kills=dice(seed))
+    disturbed = await left_by(postgres, tmp_path / "killed", file, kills=kills)
 
     assert undisturbed["events"]["records.resource-set-aside"] == 10
     assert disturbed == undisturbed
 
 
-def dice(seed: int) -> Random:
-    """Where to kill: the same places every time."""
-    thrown = Random()  # noqa: S311
-    thrown.seed(seed)
-    return thrown
-
-
 async def left_by(
-    postgres: EmbeddedPostgres, folder: Path, file: Path, kills: Random | None
+    postgres: EmbeddedPostgres, folder: Path, file: Path, kills: tuple[float, ...]
 ) -> dict[str, object]:
-    """What is there in the end; killed twice on the way where somebody throws the dice."""
+    """What is there in the end; killed on the way as often as told."""
     name = f"test_{uuid4().hex}"
     dsn = postgres.create_database(name, template="template_anamnesis")
-    for _ in range(2):
-        if kills is not None:
-            kill_at_random(dsn, folder, file, kills)
+    for seconds in kills:
+        kill_after(dsn, folder, file, seconds)
     settings = Settings.in_folder(folder, dsn, profile="demo")
     async with open_house(settings) as house, projecting(house):
         await lived.imported(house, [file])
@@ -89,15 +81,15 @@ async def left_by(
     return dict(found)
 
 
-def kill_at_random(dsn: str, folder: Path, file: Path, thrown: Random) -> None:
-    """Start the import and kill it some milliseconds after its first stage."""
+def kill_after(dsn: str, folder: Path, file: Path, seconds: float) -> None:
+    """Start the import and kill it so long after its first stage."""
     arguments = [dsn, str(folder), str(file), lived.SOURCE]
     running = subprocess.Popen(
         [sys.executable, "-m", "tests.adapters.fhir.killed", *arguments], stdout=subprocess.PIPE
     )
     assert running.stdout is not None
     running.stdout.readline()
-    death = threading.Timer(thrown.uniform(0.0, 0.4), running.kill)
+    death = threading.Timer(seconds, running.kill)
     death.start()
     running.wait()
     death.cancel()
