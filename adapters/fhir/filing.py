@@ -192,7 +192,8 @@ FILED_BY: dict[str, Filer] = {
     **kinds.FILED_BY,
 }
 _EARLY = (
-    frozenset(("Organization", "Practitioner")) | EARLY,
+    frozenset(("Organization", "Practitioner")),
+    EARLY,
     frozenset(("Patient",)),
     frozenset(("Encounter",)),
 )

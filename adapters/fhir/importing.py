@@ -116,8 +116,9 @@ async def file_bundle(
     try:
         await aside.spoilt(desk)
         listings, *others = await stages(desk)
-        await desk.references.learn(listings)
+        await desk.references.learn([*listings, *others[0]])
         await _each(listings, partial(file_entry, desk), run.concurrency)
+        await _each(others.pop(0), partial(file_entry, desk), run.concurrency)
         wanted = await desk.references.wanted(fresh)
         await _each(wanted, partial(_await, desk), run.concurrency)
         told()
@@ -175,7 +176,8 @@ def _rank(path: Path) -> int:
         found = {entry.resource_type for piece in read(path) for entry in piece.entries}
     except Unreadable:
         return len(STAGES)
-    listings, patients, encounters, facts = STAGES
+    companies, places, patients, encounters, facts = STAGES
+    listings = companies | places
     if found & patients:
         return 1
     if found & encounters:
