@@ -5,28 +5,21 @@ from hashlib import sha256
 from typing import Any
 
 from adapters.codec import encode_value
+from adapters.fhir.awaiting import Awaiting
 from adapters.fhir.intake import Intake, Known
 from adapters.fhir.labelling import Labelled
 from adapters.fhir.mapping.values import Unusable
-from adapters.fhir.reading import Entry, Malformed, Problem, Received
+from adapters.fhir.reading import Entry, Received
 from adapters.fhir.references import References, source_key
 from adapters.fhir.report import Tally
-from adapters.fhir.resources import DiagnosticReport, Reference, Wire
+from adapters.fhir.resources import DiagnosticReport, Reference
 from domain.kernel.command import Command
 from domain.kernel.labels import Label
 from domain.kernel.values import Source
-from domain.records import RepairResource, SetResourceAside
 
 SHARED = frozenset({"Organization", "Practitioner", "PractitionerRole", "Location"})
 NO_PATIENT = "no-patient"
 """Why a resource waits: nobody has sent its patient yet."""
-
-
-class Whose(Wire, frozen=True):
-    """The members that say whose a resource is."""
-
-    subject: Reference | None = None
-    patient: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +40,7 @@ class Desk:
     intake: Intake
     tally: Tally
     references: References
+    awaiting: Awaiting
     labelled: Labelled
     written: dict[str, tuple[str, int]]
     known: dict[str, Known] = field(default_factory=dict)
@@ -145,58 +139,3 @@ class Desk:
             if entry.index not in self.settled:
                 self.settled.add(entry.index)
                 self.tally.yielded[entry.resource_type][kind] += 1
-
-    async def repaired(self, entry: Entry) -> None:
-        """Close what an earlier version of the resource left open."""
-        key = self.key(entry)
-        if key in self.open - self.kept_open:
-            command = RepairResource(key=key, how="a version that can be filed arrived")
-            await self.act(entry, command)
-
-    async def set_aside(self, entry: Entry, reason: str, at: str | None = None) -> None:
-        """Keep an entry for repair and count it, unless it is settled.
-
-        One whose patient is not known counts as waiting, not as a problem.
-        """
-        if entry.index in self.settled:
-            return
-        if reason == NO_PATIENT:
-            self.settle("waiting", entry)
-            self.waiting.add(entry.index)
-        else:
-            self.settled.add(entry.index)
-            self.tally.problems.append(
-                Problem(
-                    file=self.received.file,
-                    entry=entry.index,
-                    type=entry.resource_type,
-                    reason=reason,
-                    at=at,
-                )
-            )
-        if self.quiet is not None and reason not in self.quiet:
-            await self.remember(entry, reason, at)
-
-    async def remember(self, entry: Entry, reason: str, at: str | None = None) -> None:
-        """Put it on record that a resource was set aside, and keep its bytes."""
-        chart = await self._whose(entry)
-        await self.keep(chart, entry)
-        command = SetResourceAside(
-            key=self.key(entry),
-            reason=reason,
-            original=await self.origin(entry),
-            at=at,
-            index=entry.index,
-            url=entry.full_url,
-            chart=chart,
-        )
-        await self.act(entry, command)
-
-    async def _whose(self, entry: Entry) -> str | None:
-        """The chart of a resource that could not be filed, where it can be told."""
-        try:
-            whose = entry.decode(Whose)
-        except Malformed:
-            return None
-        subject = whose.subject or whose.patient
-        return await self.references.known(subject, "Patient") if subject else None

@@ -5,7 +5,7 @@ its medication. The bytes are kept before the command where the chart is known, 
 points at an original that is not there.
 """
 
-from adapters.fhir import kinds, moved, resources
+from adapters.fhir import aside, kinds, moved, resources
 from adapters.fhir.desk import NO_PATIENT, Desk
 from adapters.fhir.kinds import EARLY, Filer
 from adapters.fhir.listing import list_entry, only_new
@@ -26,13 +26,13 @@ async def file_entry(desk: Desk, entry: Entry) -> None:
     """
     try:
         await FILED_BY[entry.resource_type](desk, entry)
-        await desk.repaired(entry)
+        await aside.repaired(desk, entry)
     except Malformed as error:
-        await desk.set_aside(entry, "malformed", error.at)
+        await aside.set_aside(desk, entry, "malformed", error.at)
     except Unusable as error:
-        await desk.set_aside(entry, error.reason)
+        await aside.set_aside(desk, entry, error.reason)
     except Refusal as refusal:
-        await desk.set_aside(entry, refusal.code)
+        await aside.set_aside(desk, entry, refusal.code)
 
 
 async def stages(desk: Desk) -> list[list[Entry]]:
@@ -59,7 +59,7 @@ async def close(desk: Desk) -> None:
         elif entry.resource_type in FILED_BY:
             whole = [n for n, (_, parts) in desk.reports.items() if entry in parts]
             waits = not desk.waiting.isdisjoint(whole)
-            await desk.set_aside(entry, NO_PATIENT if waits else "report-set-aside")
+            await aside.set_aside(desk, entry, NO_PATIENT if waits else "report-set-aside")
         else:
             desk.tally.not_imported[entry.resource_type] += 1
 
@@ -70,7 +70,7 @@ async def _open_reports(desk: Desk) -> None:
             try:
                 given = entry.decode(resources.DiagnosticReport)
             except Malformed as error:
-                await desk.set_aside(entry, "malformed", error.at)
+                await aside.set_aside(desk, entry, "malformed", error.at)
             else:
                 parts = desk.references.entries(given.result, "Observation")
                 desk.reports[entry.index] = (given, parts)
@@ -78,7 +78,7 @@ async def _open_reports(desk: Desk) -> None:
 
 async def _organization(desk: Desk, entry: Entry) -> None:
     given = entry.decode(resources.Organization)
-    key, *also = desk.references.names(entry)
+    key, *also = desk.awaiting.names(entry)
     command = ListOrganization(
         key=key,
         also=tuple(also),
@@ -91,7 +91,7 @@ async def _organization(desk: Desk, entry: Entry) -> None:
 
 async def _practitioner(desk: Desk, entry: Entry) -> None:
     given = entry.decode(resources.Practitioner)
-    key, *also = desk.references.names(entry)
+    key, *also = desk.awaiting.names(entry)
     command = ListPractitioner(
         key=key,
         also=tuple(also),

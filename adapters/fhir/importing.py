@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TypeVar
 
 from adapters.fhir import aside
+from adapters.fhir.awaiting import Awaiting
 from adapters.fhir.desk import NO_PATIENT, Desk
 from adapters.fhir.files import bundles_at, read
 from adapters.fhir.filing import FILED_BY, STAGES, close, file_entry, stages
@@ -52,8 +53,8 @@ class Run:
             self.intake,
             bound=self.bound,
             unbound=self.tally.unbound,
-            late=self.tally.late,
         )
+        awaiting = Awaiting(references, source, self.intake, bound=self.bound, late=self.tally.late)
         # Where references reach beyond the bundle, equal bytes name the same patient.
         patients = [e.id for e in received.entries if e.resource_type == "Patient"]
         return Desk(
@@ -62,6 +63,7 @@ class Run:
             intake=self.intake,
             tally=self.tally,
             references=references,
+            awaiting=awaiting,
             labelled=Labelled(self.rules, received.entries),
             written=self.written,
             scope="" if received.alone else "|".join(patients),
@@ -116,10 +118,10 @@ async def file_bundle(
     try:
         await aside.spoilt(desk)
         listings, *others = await stages(desk)
-        await desk.references.learn([*listings, *others[0]])
+        await desk.awaiting.learn([*listings, *others[0]])
         await _each(listings, partial(file_entry, desk), run.concurrency)
         await _each(others.pop(0), partial(file_entry, desk), run.concurrency)
-        wanted = await desk.references.wanted(fresh)
+        wanted = await desk.awaiting.wanted(fresh)
         await _each(wanted, partial(_await, desk), run.concurrency)
         told()
         for stage in others:
@@ -154,7 +156,7 @@ async def file_waiting(run: Run, waiting: Sequence[Waiting]) -> None:
 async def _await(desk: Desk, wish: AwaitEntry) -> None:
     receipt = await desk.intake.do(wish, f"{wish.kind}|{wish.key}")
     desk.tally.receipt(wish.operation, receipt)
-    desk.references.awaited(wish, receipt.streams[0])
+    desk.awaiting.awaited(wish, receipt.streams[0])
 
 
 def _progress(tally: Tally, of_files: int) -> Progress:

@@ -18,6 +18,6 @@ async def list_entry(
     """Where it was awaited under several identifiers apart, it is listed in each of the places."""
     await desk.keep(None, entry)
     stream = await desk.do(entry, command)
-    for key in desk.references.elsewhere(entry, stream):
+    for key in desk.awaiting.elsewhere(entry, stream):
         await desk.act(entry, replace(command, key=key, also=()))
     desk.settle(kind, entry)

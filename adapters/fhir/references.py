@@ -7,16 +7,13 @@ nobody has listed yet is awaited: its stream is reserved, and its later listing 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-import msgspec
-
 from adapters.fhir.intake import Intake
-from adapters.fhir.mapping.values import NPI
-from adapters.fhir.reading import UNDECODABLE, Entry, Malformed
-from adapters.fhir.resources import BusinessIdentifier, Reference, Wire
+from adapters.fhir.reading import Entry
+from adapters.fhir.resources import Reference
 from domain.directory import AwaitEntry
 from domain.kernel.command import Reserved
 
@@ -25,21 +22,14 @@ AWAITED = {
     "Organization": "organization",
     "Location": "place",
 }
-_RESERVED = {
+RESERVED = {
     "Patient": "registry.chart",
     "Encounter": "care.encounter",
     **{kind: f"directory.{name}" for kind, name in AWAITED.items()},
 }
-_FORMER = ("old", "temp")
-_SHARED: set[str | None] = {"TAX", "EN"}
-"""HL7 table 0203: tax and employer numbers."""
 _CONDITIONAL = re.compile(r"(\w+)\?identifier=(.+)")
-_NAMED = re.compile(r"([A-Z][A-Za-z]{1,39})[/?]")
+NAMED = re.compile(r"([A-Z][A-Za-z]{1,39})[/?]")
 _RELATIVE = re.compile(r"(\w+)/([A-Za-z0-9.\-]{1,64})(?:/_history/.+)?")
-_POINTER = re.compile(
-    rb'"reference"\s*:\s*"((?:' + "|".join(AWAITED).encode() + rb')[/?](?:[^"\\]|\\.)+)"'
-    rb'(?:\s*,\s*"display"\s*:\s*("(?:[^"\\]|\\.)*"))?'
-)
 
 
 @dataclass(slots=True)
@@ -55,12 +45,6 @@ class Bound:
     awaited: set[Reserved] = field(default_factory=set)
 
 
-class Identified(Wire, frozen=True):
-    """The business identifiers of any resource."""
-
-    identifier: tuple[BusinessIdentifier, ...] = ()
-
-
 def source_key(source: str, resource_type: str, resource_id: str) -> str:
     """The reserved value of a resource that is known by its id at the source."""
     return f"{source}|{resource_type}|{resource_id}"
@@ -69,8 +53,7 @@ def source_key(source: str, resource_type: str, resource_id: str) -> str:
 class References:
     """The references of one bundle; what they point at is bound as it is filed.
 
-    `unbound` counts references to nothing known, `late` those to directory entries that this
-    import awaits; both are shared and written to.
+    `unbound` counts references to nothing known; it is shared and written to.
     """
 
     def __init__(
@@ -81,10 +64,9 @@ class References:
         *,
         bound: Bound,
         unbound: Counter[str],
-        late: Counter[str],
     ) -> None:
         self._source, self._intake, self._bound = source, intake, bound
-        self._unbound, self._late = unbound, late
+        self._unbound = unbound
         self._entries = {f"{entry.resource_type}/{entry.id}": entry for entry in entries}
         self._entries |= {entry.full_url: entry for entry in entries if entry.full_url}
         self._streams: dict[int, str] = {}
@@ -92,7 +74,7 @@ class References:
 
     def bind(self, entry: Entry, stream: str) -> None:
         """From now on references to this entry stand for this stream, if its type is pointed at."""
-        if entry.resource_type not in _RESERVED:
+        if entry.resource_type not in RESERVED:
             return
         self._streams[entry.index] = stream
         self._bound.known[f"{entry.resource_type}/{entry.id}"] = stream
@@ -144,79 +126,15 @@ class References:
 
     def miss(self, reference: Reference, expected: str) -> None:
         """Count a reference that points at nothing known."""
-        named = _NAMED.match(reference.reference or "")
+        named = NAMED.match(reference.reference or "")
         self._unbound[named.group(1) if named else expected] += 1
-
-    async def learn(self, listings: Iterable[Entry]) -> None:
-        """Find what the identifiers of directory entries stand for already, in one round trip."""
-        named = {one for entry in listings for one in self._names(entry)}
-        unknown = [one for one in named if one not in self._bound.reserved]
-        if unknown:
-            self._bound.reserved.update(await self._intake.find_all(unknown))
-
-    def elsewhere(self, entry: Entry, stream: str) -> list[str]:
-        """Identifiers under which the entry was awaited in other streams, one for each stream."""
-        found = {self._bound.reserved.get(one): one.value for one in self._names(entry)}
-        return [value for other, value in found.items() if other not in (None, stream)]
-
-    def names(self, entry: Entry) -> tuple[str, ...]:
-        """What a directory entry is known by: its identifiers, NPI first, and its id at the source.
-
-        Former identifiers, and numbers that a company shares with its branches, name nothing alone.
-        """
-        given = entry.decode(Identified).identifier
-        full = [
-            one
-            for one in given
-            if one.system and one.value and one.use not in _FORMER and not _SHARED & _types(one)
-        ]
-        full.sort(key=lambda one: one.system != NPI)
-        own = source_key(self._source, entry.resource_type, entry.id)
-        return tuple(dict.fromkeys([f"{one.system}|{one.value}" for one in full] + [own]))
-
-    def _names(self, entry: Entry) -> list[Reserved]:
-        if entry.resource_type not in AWAITED:
-            return []
-        try:
-            return [Reserved(_RESERVED[entry.resource_type], value) for value in self.names(entry)]
-        except Malformed:
-            return []
-
-    async def wanted(self, entries: Iterable[Entry]) -> list[AwaitEntry]:
-        """The directory entries that these entries refer to and that nobody has listed or awaited.
-
-        Every reference to one that this import awaits is counted as late.
-        """
-        pointers: dict[Reserved, Reference] = {}
-        counted: Counter[tuple[str, Reserved]] = Counter()
-        for reference in _pointers(entries):
-            kind = _NAMED.match(reference.reference or "")
-            named = self._reserved(reference, kind[1]) if kind else None
-            inside = self.entry(reference) is not None
-            if kind is None or named is None or inside or reference.reference in self._bound.known:
-                continue
-            pointers.setdefault(named, reference)
-            counted[kind[1], named] += 1
-        unknown = [named for named in pointers if named not in self._bound.reserved]
-        found = await self._intake.find_all(unknown) if unknown else {}
-        self._bound.reserved.update(found)
-        absent = [named for named in unknown if named not in found]
-        self._bound.awaited.update(absent)
-        for (kind_name, named), times in counted.items():
-            if named in self._bound.awaited:
-                self._late[kind_name] += times
-        return [_await(named, pointers[named]) for named in absent]
-
-    def awaited(self, wish: AwaitEntry, stream: str) -> None:
-        """From now on references to this directory entry stand for this stream."""
-        self._bound.reserved[Reserved(f"directory.{wish.kind}", wish.key)] = stream
 
     async def _outside(self, reference: Reference, expected: str, chart: str | None) -> str | None:
         relative = _RELATIVE.fullmatch(reference.reference or "")
         known = self._bound.known
         if relative and relative[1] == expected and "/".join(relative.groups()) in known:
             return known["/".join(relative.groups())]
-        reserved = self._reserved(reference, expected)
+        reserved = self.reserved(reference, expected)
         if reserved is None:
             return None
         if chart is not None:
@@ -228,7 +146,7 @@ class References:
             return None
         stream = await self._intake.find(reserved)
         if stream is None and reserved.kind.startswith("directory."):
-            wish = _await(reserved, reference)
+            wish = awaiting(reserved, reference)
             stream = (await self._intake.do(wish, f"{reserved.kind}|{reserved.value}")).streams[0]
             self._bound.awaited.add(reserved)
         if stream is None:
@@ -237,9 +155,9 @@ class References:
             self._bound.reserved[reserved] = stream
         return stream
 
-    def _reserved(self, reference: Reference, expected: str) -> Reserved | None:
+    def reserved(self, reference: Reference, expected: str) -> Reserved | None:
         """What the log may know it by; None for another type or an unknown form."""
-        kind, text = _RESERVED[expected], reference.reference or ""
+        kind, text = RESERVED[expected], reference.reference or ""
         conditional, relative = _CONDITIONAL.fullmatch(text), _RELATIVE.fullmatch(text)
         if conditional and conditional[1] == expected:
             return Reserved(kind, unquote(conditional[2]))
@@ -253,22 +171,6 @@ class References:
         return None
 
 
-def _types(given: BusinessIdentifier) -> set[str | None]:
-    return {coding.code for coding in given.type.coding} if given.type else set()
-
-
-def _await(reserved: Reserved, reference: Reference) -> AwaitEntry:
+def awaiting(reserved: Reserved, reference: Reference) -> AwaitEntry:
     kind = reserved.kind.removeprefix("directory.")
     return AwaitEntry(kind=kind, key=reserved.value, display=reference.display)
-
-
-def _pointers(entries: Iterable[Entry]) -> Iterator[Reference]:
-    """References to directory entries, wherever they stand, with what they are called there."""
-    for entry in entries:
-        for text, display in _POINTER.findall(entry.content):
-            try:
-                called = msgspec.json.decode(display, type=str) if display else None
-                pointed = msgspec.json.decode(b'"' + text + b'"', type=str)
-            except UNDECODABLE:
-                continue
-            yield Reference(reference=pointed, display=called)

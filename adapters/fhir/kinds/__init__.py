@@ -15,5 +15,5 @@ FILED_BY: dict[str, Filer] = {
     **medicines.FILED_BY,
     **coverage.FILED_BY,
 }
-EARLY = frozenset({"Location"})
+EARLY = frozenset({"Location", "PractitionerRole"})
 """Types that others point at by their stream: they are filed with the directory."""

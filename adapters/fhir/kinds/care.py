@@ -72,7 +72,7 @@ async def _order(desk: Desk, entry: Entry) -> None:
 async def _place(desk: Desk, entry: Entry) -> None:
     given = entry.decode(care.Location)
     host = await desk.references.stream(given.managing_organization, "Organization")
-    key, *also = desk.references.names(entry)
+    key, *also = desk.awaiting.names(entry)
     command = ListPlace(
         key=key,
         also=tuple(also),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from adapters.fhir import moved, resources
+from adapters.fhir import aside, moved, resources
 from adapters.fhir.desk import Desk
 from adapters.fhir.kinds.facts import answer_orders, file_fact
 from adapters.fhir.mapping import records, results
@@ -66,7 +66,7 @@ async def _report(desk: Desk, entry: Entry) -> None:
         try:
             measured[part] = await _measured(desk, part, chart)
         except Malformed as error:
-            await desk.set_aside(part, "malformed", error.at)
+            await aside.set_aside(desk, part, "malformed", error.at)
     labels = {origin: desk.labels(part) for part, (_, origin) in measured.items()}
     report = results.report(given, list(measured.values()), visit)
     report = _labelled(report, desk.labels(entry), labels)
@@ -75,7 +75,7 @@ async def _report(desk: Desk, entry: Entry) -> None:
     desk.settle("in_reports", *measured)
     await answer_orders(desk, chart, given.based_on)
     for part in measured:
-        await desk.repaired(part)
+        await aside.repaired(desk, part)
 
 
 async def _receive(
