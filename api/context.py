@@ -19,6 +19,7 @@ from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
 from api.panelreads import PanelReads
 from api.permits import Permits
+from api.repairs import Repairs
 from api.retryable import retryable
 from domain.kernel.command import Command
 from domain.kernel.context import Actor, Authority
@@ -28,10 +29,11 @@ from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
+from domain.records import RepairResource
 from domain.registry import Proposal
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
-from schema.kernel.context import TrailQuery
+from schema.kernel.context import Aside, TrailQuery
 
 Pace = Callable[[int], Awaitable[None]]
 """Awaited before a page, and with the number of its rows after it was read."""
@@ -55,6 +57,7 @@ class Operation:
         self._permits = Permits(house, actor, self._looks)
         self.entries = Entries(house, actor, self._permits, self._looks, self.do)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
+        self._repairs = Repairs(house, actor, self._permits, self._looks)
         self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0
         self.changes = False
@@ -134,6 +137,19 @@ class Operation:
             self._position = max(self._position, receipt.last)
             await self._reach(receipt.last, PERMISSIONS)
         return receipt
+
+    async def set_aside(
+        self, first: int, before: int | None, reason: str | None
+    ) -> tuple[tuple[Aside, ...], bool]:
+        """Received resources that are set aside, and whether more follow."""
+        return await self._repairs.page(first, before, reason)
+
+    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
+        """File a resource that is set aside; the caller's command closes it."""
+        self.changes = True
+        with retryable():
+            closing = await self._repairs.file(wish, content)
+        return await self.do(closing, key)
 
     async def wait_for(self, position_token: str) -> None:
         """Wait until reads include what the token stands for."""

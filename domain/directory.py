@@ -84,6 +84,16 @@ class PractitionerListed(
     source: Source | None = None
 
 
+class EntryAwaited(Event, name="directory.entry-awaited", version=1, key_class="directory"):
+    """Somebody refers to an entry that nobody has listed yet; its later listing stands here.
+
+    `kind` is `organization`, `practitioner` or `place`; `display` is what the referrer calls it.
+    """
+
+    kind: str
+    display: str | None = None
+
+
 class PlaceListed(Event, name="directory.place-listed", version=1, key_class="directory"):
     """A place is in the directory under this name."""
 
@@ -142,6 +152,7 @@ class Listing:
     id: str
     listed: Organization | Practitioner | Place | Function | None = None
     roles: tuple[RoleGiven, ...] = ()
+    awaited: bool = False
 
     @classmethod
     def initial(cls, stream: str) -> "Listing":
@@ -151,6 +162,8 @@ class Listing:
     def evolve(self, event: Event | Erased | Unknown) -> "Listing":
         """The entry after an event."""
         match event:
+            case EntryAwaited():
+                return replace(self, awaited=True)
             case OrganizationListed():
                 return replace(self, listed=event.organization)
             case PractitionerListed():
@@ -174,39 +187,71 @@ class Listing:
 
 
 class ListOrganization(Command[Listing], name="directory.list-organization", rule=report):
-    """File an organisation under its business identifier."""
+    """File an organisation under its business identifiers.
+
+    `also` are further identifiers of the same entry. `only_new` leaves what is listed as it is.
+    """
 
     key: str
     organization: Organization
     source: Source | None = None
+    also: tuple[str, ...] = ()
+    only_new: bool = False
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The organisation of this identifier."""
-        return (Stream(fold=Listing, reserved=Reserved("directory.organization", self.key)),)
+        """The entry that any of the identifiers stands for."""
+        return (entry("organization", self.key, self.also),)
 
     def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
         """An event when something differs from the last listing."""
+        if state.listed is not None and self.only_new:
+            return
         if state.listed != self.organization:
             yield OrganizationListed(organization=self.organization, source=self.source)
 
 
 class ListPractitioner(Command[Listing], name="directory.list-practitioner", rule=report):
-    """File a practitioner or staff member under their business identifier."""
+    """File a practitioner or staff member under their business identifiers.
+
+    `also` are further identifiers of the same entry. `only_new` leaves what is listed as it is.
+    """
 
     key: str
     practitioner: Practitioner
     source: Source | None = None
+    also: tuple[str, ...] = ()
+    only_new: bool = False
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The practitioner of this identifier."""
-        return (Stream(fold=Listing, reserved=Reserved("directory.practitioner", self.key)),)
+        """The entry that any of the identifiers stands for."""
+        return (entry("practitioner", self.key, self.also),)
 
     def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
         """An event when something differs from the last listing."""
+        if state.listed is not None and self.only_new:
+            return
         if state.listed != self.practitioner:
             yield PractitionerListed(practitioner=self.practitioner, source=self.source)
+
+
+class AwaitEntry(Command[Listing], name="directory.await-entry", rule=report):
+    """Reserve the place of an entry that is referred to before it is listed."""
+
+    kind: str
+    key: str
+    display: str | None = None
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The entry that will be listed under this identifier."""
+        return (entry(self.kind, self.key),)
+
+    def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
+        """Nothing for an entry that is listed or awaited."""
+        if state.listed is None and not state.awaited:
+            yield EntryAwaited(kind=self.kind, display=self.display)
 
 
 class ListPlace(Command[Listing], name="directory.list-place", rule=report):
@@ -215,14 +260,18 @@ class ListPlace(Command[Listing], name="directory.list-place", rule=report):
     key: str
     place: Place
     source: Source | None = None
+    also: tuple[str, ...] = ()
+    only_new: bool = False
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The place of this identifier."""
-        return (Stream(fold=Listing, reserved=Reserved("directory.place", self.key)),)
+        """The entry that any of the identifiers stands for."""
+        return (entry("place", self.key, self.also),)
 
     def decide(self, state: Listing, _now: datetime) -> Iterator[Event]:
         """An event when something differs from the last listing."""
+        if state.listed is not None and self.only_new:
+            return
         if state.listed != self.place:
             yield PlaceListed(place=self.place, source=self.source)
 
@@ -293,3 +342,9 @@ class EndRole(Command[Listing], name="directory.end-role", rule=appoint):
         """Nothing when the role is not held."""
         if state.held(self.role) is not None:
             yield RoleEnded(role=self.role)
+
+
+def entry(kind: str, key: str, also: tuple[str, ...] = ()) -> Stream:
+    """The stream of an entry that is known by one identifier or several."""
+    named = tuple(Reserved(f"directory.{kind}", value) for value in dict.fromkeys((key, *also)))
+    return Stream(fold=Listing, reserved=named[0], also=named[1:])

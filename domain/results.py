@@ -95,6 +95,11 @@ class ResultReceived(Event, name="results.result-received", version=1, item_key=
         """Those of the report and of all its observations: its body holds them all."""
         return _labels(self.report)
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Everything it was made of: the report and its observations."""
+        return _sources(self.source, self.report)
+
 
 class ResultRelabelled(Event, name="results.result-relabelled", version=1, item_key=True):
     """The same report from now on has other sensitivity labels."""
@@ -114,6 +119,11 @@ class ResultRelabelled(Event, name="results.result-relabelled", version=1, item_
         """Those of the report and of all its observations."""
         return _labels(self.report)
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Everything it was made of: the report and its observations."""
+        return _sources(self.source, self.report)
+
 
 class ResultWithdrawn(Event, name="results.result-withdrawn", version=1):
     """The report should never have been in this chart; `refiled` is the chart it belongs to."""
@@ -131,6 +141,11 @@ class ResultWithdrawn(Event, name="results.result-withdrawn", version=1):
 def _labels(report: Report) -> tuple[Label, ...]:
     every = (report.labels, *(analyte.labels for analyte in report.observations))
     return tuple(dict.fromkeys(label for labels in every for label in labels))
+
+
+def _sources(whole: Source | None, report: Report) -> tuple[Source, ...]:
+    every = (whole, *(analyte.source for analyte in report.observations))
+    return tuple(dict.fromkeys(source for source in every if source))
 
 
 view = may("results.view", oneself, proxy("results"), treating)

@@ -1,5 +1,6 @@
 """Every projection of this release. The permission read models are those that rules read."""
 
+from domain.kernel.event import event_types
 from domain.kernel.readmodel import Panel, Projection
 from projections import (
     audit,
@@ -13,13 +14,17 @@ from projections import (
     registry,
     results,
 )
+from projections.kernel import aside, sources
 
-PROJECTIONS: tuple[Projection, ...] = tuple(
-    module.PROJECTION
-    for module in (
-        registry, directory, identity, consent, care, records, results, prescriptions, coverage,
-        audit,
-    )
+PROJECTIONS: tuple[Projection, ...] = (
+    *(
+        module.PROJECTION
+        for module in (
+            registry, directory, identity, consent, care, records, results, prescriptions, coverage,
+            audit, aside,
+        )
+    ),
+    sources.of_types(event_types().values()),
 )  # fmt: skip
 PERMISSIONS = ("registry", "directory", "identity", "consent", "care")
 PANELS: tuple[Panel, ...] = (

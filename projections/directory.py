@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domain import directory
 from domain.directory import (
+    EntryAwaited,
     Function,
     FunctionListed,
     Organization,
@@ -24,10 +25,11 @@ VERSION = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRow:
-    """An organisation or a practitioner as last listed."""
+    """An organisation or a practitioner as last listed; before that, what a referrer calls it."""
 
     organization: Organization | None = None
     practitioner: Practitioner | None = None
+    awaited_as: str | None = None
     place: Place | None = None
     function: Function | None = None
 
@@ -47,6 +49,8 @@ def project(recorded: Recorded) -> Iterator[Write]:
     event, stream = recorded.event, recorded.header.stream
     yield Put(STREAM, {"id": stream, "version": recorded.version})
     match event:
+        case EntryAwaited():
+            yield Put(ENTRY, {"id": stream, "kind": event.kind}, EntryRow(awaited_as=event.display))
         case OrganizationListed():
             body = EntryRow(organization=event.organization)
             yield Put(ENTRY, {"id": stream, "kind": "organization"}, body)
@@ -73,6 +77,7 @@ PROJECTION = Projection(
     VERSION,
     (ENTRY, STREAM, ROLE),
     (
+        EntryAwaited,
         OrganizationListed,
         PractitionerListed,
         PlaceListed,

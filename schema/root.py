@@ -9,6 +9,7 @@ from strawberry.tools import merge_types
 from strawberry.types import get_object_definition
 
 from schema.amending import AmendingMutation, AmendingQuery
+from schema.aside import AsideMutation, AsideQuery
 from schema.audit import AuditQuery
 from schema.care import CareQuery
 from schema.consent import ConsentMutation
@@ -23,9 +24,19 @@ def build() -> strawberry.Schema:
     """The public schema. Raises SchemaRefused."""
     query = merge_types(
         "Query",
-        (IdentityQuery, RecordQuery, AmendingQuery, CareQuery, RegistryQuery, AuditQuery),
+        (
+            IdentityQuery,
+            RecordQuery,
+            AmendingQuery,
+            CareQuery,
+            RegistryQuery,
+            AsideQuery,
+            AuditQuery,
+        ),
     )
-    mutation = merge_types("Mutation", (ConsentMutation, AmendingMutation, RegistryMutation))
+    mutation = merge_types(
+        "Mutation", (ConsentMutation, AmendingMutation, RegistryMutation, AsideMutation)
+    )
     _describe(query, "Reads; each is on record before its answer leaves.")
     _describe(mutation, "Changes; each takes an idempotency key.")
     schema = strawberry.Schema(

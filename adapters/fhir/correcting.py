@@ -3,18 +3,19 @@
 The command is captured on its way to the log: whoever corrects decides what becomes of it.
 """
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 from msgspec import Raw
 
-from adapters.fhir.desk import Desk
 from adapters.fhir.filing import file_entry, stages
-from adapters.fhir.intake import Intake
+from adapters.fhir.importing import Run
+from adapters.fhir.intake import Intake, Known, Waiting
 from adapters.fhir.reading import UNDECODABLE, Entry, Received
 from adapters.fhir.references import References, source_key
-from adapters.fhir.report import Tally
 from adapters.fhir.resources import Reference
 from domain.kernel.command import Command, Reserved
 from domain.kernel.perform import Receipt
@@ -63,6 +64,36 @@ class _Capturing:
             raise ResourceUnusable(why="other-patient")
         return self._chart
 
+    async def find_all(self, reserved: Sequence[Reserved]) -> Mapping[Reserved, str]:
+        """As the platform does."""
+        return await self._intake.find_all(reserved)
+
+    async def catch_up(self) -> None:
+        """Nothing is compared with what came before."""
+
+    async def known(self, sources: Collection[tuple[str, str, str]]) -> Mapping[str, Known]:
+        """Nothing is compared with what came before."""
+        del sources
+        return {}
+
+    async def label(self, category: str) -> str:
+        """As the platform does."""
+        return await self._intake.label(category)
+
+    async def waiting(self, reason: str | None = None) -> Sequence[Waiting]:
+        """Nothing waits for a correction."""
+        del reason
+        return ()
+
+    async def aside(self, sources: Collection[tuple[str, str, str]]) -> Collection[str]:
+        """Nothing waits for a correction."""
+        del sources
+        return ()
+
+    async def received(self, original: Source) -> bytes:
+        """As the platform does."""
+        return await self._intake.received(original)
+
 
 class _OfOneChart(References):
     """References of a resource that stands alone: its patient is the chart's, by any name."""
@@ -83,19 +114,18 @@ async def corrected(text: str, source: Source, chart: str, intake: Intake) -> Co
     Raises ResourceUnusable with the reason code that an import would name.
     """
     received = Received("correction", _entries(text, source))
-    capture, tally = _Capturing(intake, chart), Tally()
+    capture = _Capturing(intake, chart)
+    run = Run(intake=capture, concurrency=1)
     references = _OfOneChart(
-        received.entries, source.system, capture, known={}, unbound=tally.unbound
+        received.entries, source.system, capture, bound=run.bound, unbound=run.tally.unbound
     )
     references.chart = chart
-    desk = Desk(
-        received=received, source=source.system, intake=capture, tally=tally, references=references
-    )
-    for stage in stages(desk):
+    desk = replace(run.desk(received, source.system), references=references)
+    for stage in await stages(desk):
         for entry in stage:
             await file_entry(desk, entry)
-    if tally.problems:
-        raise ResourceUnusable(why=tally.problems[0].reason)
+    if desk.tally.problems:
+        raise ResourceUnusable(why=desk.tally.problems[0].reason)
     key = source_key(source.system, source.type, source.id)
     for wish in capture.wishes:
         if getattr(wish, "key", None) == key and getattr(wish, "chart", None) == chart:

@@ -15,6 +15,7 @@ from api.cli.imports import imports
 from api.cli.migrate import migrate
 from api.cli.rebuild import rebuild
 from api.cli.registry import ACTS
+from api.cli.repair import repair
 from api.cli.replay import replay
 from api.cli.serve import serve
 from api.cli.verify import verify
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 for command in (
-    anchor, correct, docs, doctor, imports, migrate, rebuild, relabel, replay, serve, verify,
-    withdraw, *ACTS,
+    anchor, correct, docs, doctor, imports, migrate, rebuild, relabel, repair, replay, serve,
+    verify, withdraw, *ACTS,
 ):  # fmt: skip
     main.add_command(command)

@@ -189,9 +189,7 @@ async def _decided(
         ),
         relied=permit.relied,
         reservations=tuple(
-            (stream.reserved, known.id)
-            for stream, known in pairs
-            if drafts and known.fresh and stream.reserved
+            (value, known.id) for known in loaded if drafts for value in known.unclaimed
         ),
     )
 

@@ -132,10 +132,15 @@ class Absence:
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a filed fact came from: assigning system, its type and id there, and the sealed
-    original (object id, SHA-256 of the sealed bytes)."""
+    original (object id, keyed digest of the received bytes).
+
+    `version` and `updated` are what the system itself said of its version, as written.
+    """
 
     system: str
     type: str
     id: str
     object: str | None = None
     digest: str | None = None
+    version: str | None = None
+    updated: str | None = None

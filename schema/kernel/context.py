@@ -11,6 +11,8 @@ from domain.kernel.event import Recorded
 from domain.kernel.perform import Receipt
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.rule import Rule
+from domain.kernel.values import Source
+from domain.records import RepairResource
 from domain.registry import Proposal
 
 
@@ -24,6 +26,20 @@ class TrailQuery:
     until: datetime | None
     first: int
     before: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A received resource that is set aside: why, and where it came from."""
+
+    id: str
+    reason: str
+    position: int
+    since: datetime
+    original: Source
+    version: int
+    at: str | None
+    index: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +187,14 @@ class SchemaContext(Protocol):
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command under an idempotency key. Raises its Refusal."""
+
+    async def set_aside(
+        self, first: int, before: int | None, reason: str | None
+    ) -> tuple[tuple[Aside, ...], bool]:
+        """Received resources that are set aside, and whether more follow. Raises NotFound."""
+
+    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
+        """File a resource that is set aside from its kept bytes or from `content`, and close it.
+
+        Raises NotFound, StaleVersion and StillSetAside.
+        """

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from adapters.fhir.desk import Desk
 from adapters.fhir.kinds.facts import coded
+from adapters.fhir.listing import list_entry, only_new
 from adapters.fhir.mapping import directory, teams
-from adapters.fhir.mapping.values import business_key
 from adapters.fhir.reading import Entry
 from adapters.fhir.resources import Reference, care
 from domain.care import ReportCareTeam, ReportOrder, Team
@@ -72,14 +72,15 @@ async def _order(desk: Desk, entry: Entry) -> None:
 async def _place(desk: Desk, entry: Entry) -> None:
     given = entry.decode(care.Location)
     host = await desk.references.stream(given.managing_organization, "Organization")
+    key, *also = desk.awaiting.names(entry)
     command = ListPlace(
-        key=business_key(given.identifier, desk.key(entry)),
+        key=key,
+        also=tuple(also),
+        only_new=only_new(entry),
         place=directory.place(given, desk.source, host),
         source=await desk.origin(entry),
     )
-    await desk.keep(None, entry)
-    await desk.do(entry, command)
-    desk.settle("places", entry)
+    await list_entry(desk, entry, command, "places")
 
 
 async def _function(desk: Desk, entry: Entry) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from adapters.fhir import moved
 from adapters.fhir.desk import Desk
 from adapters.fhir.mapping.absent import absences
 from adapters.fhir.mapping.plans import Filed
@@ -25,6 +26,7 @@ async def file_fact(desk: Desk, entry: Entry, chart: str, filed: Filed, kind: st
         labels=desk.labels(entry),
     )
     await desk.keep(chart, entry)
+    await moved.record(desk, entry, chart)
     await desk.do(entry, command)
     desk.settle(kind, entry)
 

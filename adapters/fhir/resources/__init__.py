@@ -44,8 +44,9 @@ class Measure(Wire, frozen=True):
 
 
 class BusinessIdentifier(Wire, frozen=True):
-    """Identifier."""
+    """Identifier; `use` `old` and `temp` name nothing for good."""
 
+    use: str | None = None
     type: CodeableConcept | None = None
     system: str | None = None
     value: str | None = None

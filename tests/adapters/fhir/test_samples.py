@@ -9,9 +9,9 @@ from time import process_time
 import pytest
 
 from adapters.fhir import resources
+from adapters.fhir.files import bundles_at, read_bundle
 from adapters.fhir.importing import import_bundles
 from adapters.fhir.mapping import records
-from adapters.fhir.reading import bundles_at, read_bundle
 from adapters.fhir.report import ImportReport
 from domain.records import RecordFiled
 from domain.results import ResultReceived
