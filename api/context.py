@@ -50,9 +50,7 @@ class Operation:
     def __init__(
         self, house: House, actor: Actor, ids: OpaqueIds, correlation: str, pace: Pace = unhurried
     ) -> None:
-        self._house = house
-        self._pace = pace
-        self._actor = actor
+        self._house, self._pace, self._actor = house, pace, actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self.entries = Entries(house, actor, self._permits, self._looks, self.do)
@@ -61,10 +59,8 @@ class Operation:
         self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0
         self.changes = False
-        self.ids = ids
-        self.correlation = correlation
-        self.tenant = actor.tenant
-        self.account = actor.id
+        self.ids, self.correlation = ids, correlation
+        self.tenant, self.account = actor.tenant, actor.id
 
     def begin(self, operation: str) -> None:
         """The name under which the looks of this operation are on record."""
