@@ -88,11 +88,11 @@ def _merged(types: int) -> str:
     """The statement for so many types: $5 and following."""
     # Ordered and limited within, too: PostgreSQL neither merges nor ends what is not, and every run
     # would read the whole rest of the log.
-    parts = (
+    parts = [
         f"(SELECT {COLUMNS} FROM event WHERE type = ${n + 5} AND {WITHIN} {FIRST})"
         for n in range(types)
-    )
-    return f"{' UNION ALL '.join(parts)} {FIRST}"
+    ]
+    return f"{' UNION ALL '.join(parts)} {FIRST}" if types > 1 else parts[0]
 
 
 def _header(row: asyncpg.Record) -> Header | None:
