@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from domain import records
 from domain.kernel.event import Erased, Recorded
@@ -47,8 +48,7 @@ TABLES = (CONDITION, ALLERGY, IMMUNIZATION, OBSERVATION, NOTE)
 Stated = RecordFiled | RecordCorrected | RecordRelabelled
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """Where a fact goes: its panel, its time, its state, its class, and what it is alike by."""
 
     table: Table
