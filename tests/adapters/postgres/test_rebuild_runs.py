@@ -79,3 +79,12 @@ async def test_a_run_reads_no_more_of_the_log_than_its_own_events(house: House) 
     assert reached == found[-1].position
     # A merge looks one row ahead in each type, and the planner looks at the ends of the index.
     assert RUN <= fetched < 2 * RUN
+
+
+async def test_no_sealed_body_is_compressed_in_vain(house: House) -> None:
+    storage = """SELECT a.attstorage::text, count(*)::int FROM pg_class c
+      JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'model'::regnamespace
+      AND c.relkind = 'r' AND a.attname = 'body' GROUP BY 1"""
+    [(kind, tables)] = await rows(house.settings.dsn, storage)
+    assert kind == "e"
+    assert tables > 10
