@@ -34,9 +34,17 @@ async def rebuilding(house: House) -> AsyncIterator["asyncio.Task[Rebuilt]"]:
 
 
 async def seen(connection: asyncpg.Connection, sql: str, wanted: object) -> None:
-    """Wait until the first row begins with this."""
-    while await connection.fetchval(sql, TABLE) is not wanted:
-        await asyncio.sleep(0)
+    """Ask until the first row begins with this."""
+    found = None
+    while found is not wanted:
+        found = await connection.fetchval(sql, TABLE)
+
+
+async def vacuuming(connection: asyncpg.Connection, table: str) -> None:
+    """Take the lock of a vacuum, soon or not at all."""
+    async with connection.transaction():
+        await connection.execute("SET LOCAL lock_timeout = '50ms'")
+        await connection.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
 
 
 async def filed(house: House) -> None:
@@ -50,8 +58,8 @@ async def test_the_switch_waits_for_a_vacuum_before_it_holds_up_anybody(house: H
     await filed(house)
     vacuum = await asyncpg.connect(house.settings.dsn)
     onlooker = await asyncpg.connect(house.settings.dsn)
-    vacuuming = vacuum.transaction()
-    await vacuuming.start()
+    under_way = vacuum.transaction()
+    await under_way.start()
     await vacuum.execute(f"LOCK TABLE {TABLE} IN SHARE UPDATE EXCLUSIVE MODE")
     async with rebuilding(house) as task:
         await seen(onlooker, f"{LOCKS} AND NOT l.granted", False)
@@ -60,7 +68,7 @@ async def test_the_switch_waits_for_a_vacuum_before_it_holds_up_anybody(house: H
             assert await onlooker.fetchval(KEPT) is not None
             assert await onlooker.fetchval(CONDITIONS) == 1
         assert not task.done()
-        await vacuuming.rollback()
+        await under_way.rollback()
     assert task.result().rows["records_condition"] == 1
     await vacuum.close()
     await onlooker.close()
@@ -77,9 +85,7 @@ async def test_no_vacuum_comes_between_the_switch_and_its_tables(house: House) -
         await seen(vacuum, f"{LOCKS} AND l.granted", True)
         for table in (TABLE, f"{TABLE}__rebuilt"):
             with pytest.raises(asyncpg.LockNotAvailableError):
-                async with vacuum.transaction():
-                    await vacuum.execute("SET LOCAL lock_timeout = '50ms'")
-                    await vacuum.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
+                await vacuuming(vacuum, table)
         assert not task.done()
         await reading.rollback()
     assert task.result().rows["records_condition"] == 1
