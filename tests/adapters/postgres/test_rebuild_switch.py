@@ -24,13 +24,15 @@ CONDITIONS = f"SELECT count(*) FROM {TABLE}"
 async def rebuilding(house: House) -> AsyncIterator["asyncio.Task[Rebuilt]"]:
     """A rebuild that is under way; it has ended when the context is left."""
     dsn = house.settings.role_dsn("projector")
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool, asyncio.timeout(60):
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool, asyncio.timeout(20):
         rebuild = Rebuild(pool, house.keys, records.PROJECTION, lambda _done, _total: None)
         task = asyncio.create_task(rebuild.run([HERE]))
         try:
             yield task
-        finally:
             await task
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
 
 async def seen(connection: asyncpg.Connection, sql: str, wanted: object) -> None:
