@@ -8,7 +8,7 @@ character.
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
@@ -81,8 +81,12 @@ def encode_context(context: Context) -> bytes:
     return _encoder.encode({name: value for name, value in members if value is not None})
 
 
+@lru_cache(maxsize=256)
 def decode_context(stored: bytes) -> Context:
-    """Raises UnreadableEvent for bytes that are no context."""
+    """Raises UnreadableEvent for bytes that are no context.
+
+    The events of one command have the same bytes, and they are decoded once.
+    """
     try:
         return _contexts.decode(stored)
     except _DAMAGED as error:

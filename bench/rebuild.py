@@ -20,8 +20,8 @@ from projections import records
 
 EVENTS_PER_SECOND = 65_536
 """How long a log is rebuilt from, per second of a turn: 3 s make 196,608 events."""
-LENGTHS = (4, 1)
-"""Memory is measured at a part of the log, too: at a quarter of it, and at all of it."""
+LENGTHS = (4, 2, 1)
+"""Memory is measured at parts of the log, too: at a quarter, at a half, and at all of it."""
 LOGS = {"rebuild, clinical log": 1, "rebuild, 95 % looks": 20}
 REFERENCE = "COPY of the same rows into the same tables with their indexes, one process"
 READING = "SELECT header, context, body FROM event WHERE tenant = $1"

@@ -233,8 +233,9 @@ async def _filler(
             for answer in asyncio.as_completed(running):
                 yield await answer
         finally:
-            for left in running:
-                left.cancel()
+            # Cancelled by the pool alone: one that breaks fails at futures that others cancelled.
+            if not all(one.done() for one in running):
+                await asyncio.to_thread(pool.shutdown, cancel_futures=True)
             await asyncio.gather(*running, return_exceptions=True)
 
     try:

@@ -20,7 +20,8 @@ from domain.kernel.readmodel import Projection
 
 COLUMNS = "position, version, type, committed_at, header, context, body"
 WITHIN = "tenant = $1 AND position > $2 AND position <= $3"
-READ = f"SELECT {COLUMNS} FROM event WHERE {WITHIN} ORDER BY position LIMIT $4"
+FIRST = "ORDER BY position LIMIT $4"
+READ = f"SELECT {COLUMNS} FROM event WHERE {WITHIN} {FIRST}"
 PREPARED = """SELECT set_config('anamnesis.tenant', $1, true),
   set_config('synchronous_commit', 'off', true), set_config('enable_sort', 'off', true),
   set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"""
@@ -85,9 +86,13 @@ async def read(
 @cache
 def _merged(types: int) -> str:
     """The statement for so many types: $5 and following."""
-    parts = (f"(SELECT {COLUMNS} FROM event WHERE type = ${n + 5} AND {WITHIN})"
-             for n in range(types))  # fmt: skip
-    return f"{' UNION ALL '.join(parts)} ORDER BY position LIMIT $4"
+    # Ordered and limited within, too: PostgreSQL neither merges nor ends what is not, and every run
+    # would read the whole rest of the log.
+    parts = [
+        f"(SELECT {COLUMNS} FROM event WHERE type = ${n + 5} AND {WITHIN} {FIRST})"
+        for n in range(types)
+    ]
+    return f"{' UNION ALL '.join(parts)} {FIRST}" if types > 1 else parts[0]
 
 
 def _header(row: asyncpg.Record) -> Header | None:

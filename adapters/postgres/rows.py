@@ -6,8 +6,9 @@ A body is bound to its table, tenant and key columns, so that a row moved elsewh
 import asyncio
 import hmac
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 import asyncpg
@@ -26,10 +27,6 @@ MAX_BIGINT = 1 << 63
 _ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-Layout = tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]
-"""The names of a table's columns, which of them are blind, and the names of its key's."""
-
-
 class UnstorableValue(ValueError):
     """A clear column cannot hold a value.
 
@@ -42,20 +39,82 @@ def is_id(value: str) -> bool:
     return _ID.fullmatch(value) is not None
 
 
+class Layout:
+    """What is worked out once for all rows of a table."""
+
+    __slots__ = ("_others", "_uuids", "blind", "key", "names", "table", "values")
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.names = tuple(column.name for column in table.columns)
+        self.values: Callable[[Mapping[str, object]], tuple[object, ...]] = _picked(self.names)
+        self.key = len(table.key)
+        kinds = [(at, column.type) for at, column in enumerate(table.columns)]
+        self.blind = tuple(at for at, kind in kinds if kind == BLIND)
+        self._uuids = tuple(at for at, kind in kinds if kind == "uuid")
+        # Hashed, any text can be kept.
+        hashed_or_else = ("uuid", "timestamptz", BLIND)
+        self._others = tuple(at for at, kind in kinds if kind not in hashed_or_else)
+
+    def check(self, values: Sequence[object]) -> None:
+        """Raises UnstorableValue for the value of a column that cannot hold it."""
+        known = None
+        for at in self._uuids:
+            value = values[at]
+            if value != known and isinstance(value, str):
+                if not is_id(value):
+                    raise UnstorableValue(self.names[at])
+                known = value
+        for at in self._others:
+            value = values[at]
+            if "\0" in value if type(value) is str else not _fits(value):
+                raise UnstorableValue(self.names[at])
+
+    def check_some(self, values: Mapping[str, object]) -> None:
+        """The same for the columns that are named."""
+        for column in self.table.columns:
+            value = values.get(column.name)
+            uuid = column.type == "uuid" and isinstance(value, str)
+            if not (is_id(str(value)) if uuid else _fits(value)):
+                raise UnstorableValue(column.name)
+
+
+def _fits(value: object) -> bool:
+    """Whether text has no NUL and a number 64 bits."""
+    if isinstance(value, str):
+        return "\0" not in value
+    if isinstance(value, list):
+        return not any("\0" in member for member in value)
+    return not isinstance(value, int) or -MAX_BIGINT <= value < MAX_BIGINT
+
+
+_layouts: dict[int, Layout] = {}
+
+
+def layout_of(table: Table) -> Layout:
+    """The layout of a table; tables are constants, and each is looked at once."""
+    known = _layouts.get(id(table))
+    if known is None:
+        # It holds the table, so that no other one ever gets its id.
+        known = _layouts[id(table)] = Layout(table)
+    return known
+
+
 def check_values(writes: Iterable[Write]) -> None:
     """Raises UnstorableValue, so that one bad row never fails the rows of others."""
     for write in writes:
-        values = write.values if isinstance(write, Put) else write.where
-        for column in write.table.columns:
-            value = values.get(column.name)
-            if isinstance(value, str):
-                wrong = not is_id(value) if column.type == "uuid" else "\0" in value
-            elif isinstance(value, list):
-                wrong = any("\0" in member for member in value)
-            else:
-                wrong = isinstance(value, int) and not -MAX_BIGINT <= value < MAX_BIGINT
-            if wrong:
-                raise UnstorableValue(column.name)
+        layout = layout_of(write.table)
+        if isinstance(write, Put):
+            layout.check(layout.values(write.values))
+        else:
+            layout.check_some(write.where)
+
+
+def _picked(names: tuple[str, ...]) -> Callable[[Mapping[str, object]], tuple[object, ...]]:
+    """The values of these names, in order."""
+    if len(names) == 1:
+        return lambda values: (values[names[0]],)
+    return itemgetter(*names)
 
 
 def row_binding(table: Table, tenant: str, values: Mapping[str, object]) -> bytes:
@@ -82,7 +141,6 @@ class RowSealer:
         self._tenant = tenant
         self._keys = keys
         self._secret = b""
-        self._layouts: dict[str, Layout] = {}
         self._hashes: dict[tuple[str, str], bytes] = {}
         self._compartments: dict[tuple[str, str], DataKey | KeyRefused] = {}
 
@@ -112,28 +170,24 @@ class RowSealer:
 
         Raises what else keeps the owner's key shut.
         """
-        table, given = put.table, put.values
-        names, blind_at, key_names = self._layouts.get(table.name) or self._learn(table)
-        values: list[object] = [given[name] for name in names]
-        for at in blind_at:
-            values[at] = self._hash(names[at], str(values[at]))
-        identity = tuple([str(given[name]) for name in key_names])
+        table = put.table
+        layout = layout_of(table)
+        values = list(layout.values(put.values))
+        identity = tuple(map(str, values[: layout.key]))
+        for at in layout.blind:
+            if text := values[at]:
+                values[at] = self._hash(layout.names[at], str(text))
+            else:
+                values[at] = b""
         if table.body is None:
             return SealedRow(table, identity, (self._tenant, *values))
         key = self._compartments[put.owner or self._tenant, put.category]
-        if isinstance(key, KeyDestroyed):
-            return None
-        if isinstance(key, KeyRefused):
+        if not isinstance(key, DataKey):
+            if isinstance(key, KeyDestroyed):
+                return None
             raise key
         body = key.seal(codec.encode_document(put.body), _bound(table, self._tenant, identity))
         return SealedRow(table, identity, (self._tenant, *values, key.id, body))
-
-    def _learn(self, table: Table) -> Layout:
-        columns = table.columns
-        blind_at = tuple(at for at, column in enumerate(columns) if column.type == BLIND)
-        layout = (tuple(c.name for c in columns), blind_at, tuple(c.name for c in table.key))
-        self._layouts[table.name] = layout
-        return layout
 
     def _hash(self, column: str, text: str) -> bytes:
         known = self._hashes.get((column, text))

@@ -53,7 +53,8 @@ def document(
     **more: object,
 ) -> Put:
     """A panel's row for an object of the event's chart; an undated object sorts last."""
-    chart, sensitive = recorded.header.chart, category(labels)
+    header = recorded.header
+    chart, sensitive = header.chart, category(labels) if labels else ""
     values = {
         "chart": chart,
         "id": ident,
@@ -61,7 +62,7 @@ def document(
         "state": state,
         "kind": kind,
         "position": recorded.position,
-        "item": recorded.header.stream,
+        "item": header.stream,
         "label": sensitive,
         "alike": alike,
         "source": source.system if source else "",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from domain.kernel.labels import Label
 from domain.kernel.readmodel import Column, Table
@@ -45,8 +46,7 @@ TABLES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """Where a fact goes; `code` is given where the panel can be read by it."""
 
     table: Table

@@ -150,7 +150,7 @@ async def test_reads_and_writes_go_on_during_rebuilds_without_one_failure(
     stop.set()
     await asyncio.gather(*readers)
     assert len(sizes) > 20
-    assert min(sizes) == 4
+    assert 4 <= min(sizes) <= max(sizes) <= 44
     final = await opened(living_house, records.CONDITION)
     await rebuilt(living_house, records.PROJECTION)
     assert await opened(living_house, records.CONDITION) == final
