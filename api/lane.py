@@ -44,7 +44,8 @@ class LaneLimits:
     """How much at once, and how long to wait.
 
     `in_service` requests, of them `per_caller` of one caller, `dear` of dear and `new` of new
-    callers; the last `reserved` ones are for callers whose use is far below that of the others.
+    callers; the last `reserved` ones are for callers who have nothing else in service, and ask for
+    little or have used far less than the others.
     `waiting` requests, of them `waiting_per_caller` of one caller.
     """
 
@@ -234,7 +235,7 @@ class Lane:
         # Nothing is new for those who wait already.
         self._dispatch((caller,))
         if not place.done():
-            patient = self._is_light(caller)
+            patient = self._is_favoured(caller)
             try:
                 await self._line.wait(caller, place, patient)
             except BaseException:
@@ -280,20 +281,28 @@ class Lane:
         limits, kind = self.limits, self._kind(caller)
         most = {"cheap": limits.in_service, "dear": limits.dear, "new": limits.new}[kind]
         alike = sum(turn.kind == kind for turn in self._turns)
-        if self.in_service >= limits.in_service - limits.reserved and not self._is_light(caller):
+        if self.in_service >= limits.in_service - limits.reserved and not self._is_favoured(caller):
             return False
         return alike < most and caller.serving < limits.per_caller
+
+    def _is_favoured(self, caller: _Caller) -> bool:
+        """Whether a caller has nothing in service, and asks for little or is light."""
+        return caller.serving == 0 and (self._asks_little(caller) or self._is_light(caller))
+
+    def _asks_little(self, caller: _Caller) -> bool:
+        """Whether the caller's longest waiting request is known to be cheap."""
+        price = self._line.price(caller)
+        return price is not None and price <= self.limits.cheap_price
 
     def _is_light(self, caller: _Caller) -> bool:
         """Whether a caller has used less than a quarter of what those in service usually have."""
         now = self._clock()
         uses = sorted(turn.caller.use(now) + PAGE_BYTES for turn in self._turns)
-        return caller.serving == 0 and bool(uses) and 4 * caller.use(now) < uses[len(uses) // 2]
+        return bool(uses) and 4 * caller.use(now) < uses[len(uses) // 2]
 
     def _kind(self, caller: _Caller) -> Kind:
         """Of the caller's longest waiting request."""
-        price = self._line.price(caller)
-        if price is not None and price <= self.limits.cheap_price:
+        if self._asks_little(caller):
             return "cheap"
         if not caller.seen:
             return "new"
