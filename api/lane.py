@@ -235,7 +235,7 @@ class Lane:
         # Nothing is new for those who wait already.
         self._dispatch((caller,))
         if not place.done():
-            patient = self._is_favoured(caller)
+            patient = self._is_favoured(caller) and self._kind(caller) == "cheap"
             try:
                 await self._line.wait(caller, place, patient)
             except BaseException:
