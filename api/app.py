@@ -18,6 +18,7 @@ from api.caller import Bearers, claims_of
 from api.context import Operation, unhurried
 from api.graphql import GraphQLEndpoint
 from api.house import POOL_SIZE, House
+from api.lane import LaneLimits
 from api.metrics import OPENED, Metrics
 from api.opaque import OpaqueIds
 from api.trusted import trusted_documents
@@ -71,10 +72,12 @@ def application(
     development: bool = False,
     metrics: Metrics | None = None,
     projector: ProjectorProcess | None = None,
+    limits: LaneLimits | None = None,
 ) -> Starlette:
     """The ASGI application over an open house; who runs it opens and closes the house.
 
-    With a projector apart, the application is ready only while that gives signs of life.
+    With a projector apart, the application is ready only while that gives signs of life. `limits`
+    are those of callers with an accepted token; by cores and connections unless given.
     """
     door = Door(house, verifier)
     endpoint = GraphQLEndpoint(
@@ -84,7 +87,7 @@ def application(
         operations=trusted_documents(),
         trusted_only=house.settings.trusted_only,
     )
-    known = known_limits(house.settings.in_service or places(POOL_SIZE))
+    known = limits or known_limits(house.settings.in_service or places(POOL_SIZE))
     admission = Admission(endpoint, Bearers(verifier), known, STRANGERS, endpoint.known_price)
     graphql = admission if metrics is None else metrics.observed(admission, house, projector)
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.postgres.documents import document
+from api.entries import Entries
 from api.graphql import AuditUnavailable, PositionInvalid
 from api.house import House
 from api.looks import Looks
@@ -18,6 +19,7 @@ from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
 from api.panelreads import PanelReads
 from api.permits import Permits
+from api.repairs import Repairs
 from api.retryable import retryable
 from domain.kernel.command import Command
 from domain.kernel.context import Actor, Authority
@@ -27,9 +29,11 @@ from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
+from domain.records import RepairResource
+from domain.registry import Proposal
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
-from schema.kernel.context import TrailQuery
+from schema.kernel.context import Aside, TrailQuery
 
 Pace = Callable[[int], Awaitable[None]]
 """Awaited before a page, and with the number of its rows after it was read."""
@@ -51,7 +55,9 @@ class Operation:
         self._actor = actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
+        self.entries = Entries(house, actor, self._permits, self._looks, self.do)
         self._officer = Officer(house, actor.tenant, self._permits, self._looks)
+        self._repairs = Repairs(house, actor, self._permits, self._looks)
         self._panels = PanelReads(house, actor, self._permits, self._looks)
         self._position = 0
         self.changes = False
@@ -79,12 +85,11 @@ class Operation:
         row = await document(house.api, house.keys, self.tenant, ACCOUNT, self.account)
         return row.display_name if isinstance(row, AccountRow) else ""
 
-    async def may_open(self, rule: Rule, chart: str) -> bool:
-        """Whether the rule permits; a refusal is put on record."""
+    async def opened(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts to read as one with this one; none where it is closed, which is on record."""
         with contextlib.suppress(NotFound):
-            await self._permits.of_chart(rule, chart)
-            return True
-        return False
+            return await self._permits.together(rule, chart)
+        return ()
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position; cheaper operations may go first."""
@@ -106,6 +111,10 @@ class Operation:
         """A page of the charts whose panel is open and not set aside, the newest row first."""
         return await self._panels.listed(panel, charts, listing)
 
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching and whether more follow."""
+        return await self._panels.proposals(first, before)
+
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow."""
         return await self._officer.trail(query)
@@ -113,6 +122,10 @@ class Operation:
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then."""
         return await self._officer.position_at(chart, at)
+
+    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
+        """The other charts that were one patient's with this one at a position."""
+        return await self._officer.others_at(chart, position)
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""
@@ -124,6 +137,19 @@ class Operation:
             self._position = max(self._position, receipt.last)
             await self._reach(receipt.last, PERMISSIONS)
         return receipt
+
+    async def set_aside(
+        self, first: int, before: int | None, reason: str | None
+    ) -> tuple[tuple[Aside, ...], bool]:
+        """Received resources that are set aside, and whether more follow."""
+        return await self._repairs.page(first, before, reason)
+
+    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
+        """File a resource that is set aside; the caller's command closes it."""
+        self.changes = True
+        with retryable():
+            closing = await self._repairs.file(wish, content)
+        return await self.do(closing, key)
 
     async def wait_for(self, position_token: str) -> None:
         """Wait until reads include what the token stands for."""

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.keys.refused import KeyRefused
+from adapters.postgres.desk import proposals
 from adapters.postgres.reads import ReadTransaction
 from api.house import House
 from api.looks import Looks
 from api.permits import Permits
+from domain import registry
 from domain.kernel.context import Actor
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import Unavailable
 from domain.kernel.rule import Permit
+from domain.registry import Proposal
+from projections.registry import MATCH
 
 
 class PanelReads:
@@ -22,6 +26,8 @@ class PanelReads:
     """
 
     def __init__(self, house: House, actor: Actor, permits: Permits, looks: Looks) -> None:
+        self._keys = house.keys
+        self._tenant = actor.tenant
         self._permits = permits
         self._looks = looks
         self._reads = ReadTransaction(house.reads, house.keys, actor.tenant, actor.id)
@@ -92,6 +98,19 @@ class PanelReads:
             basis = permits[entry.chart].basis
             self._looks.listed(entry.chart, basis, panel.rule.name, panel.name, seen)
         return entries, more
+
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching, newest first, and whether more follow. Raises NotFound."""
+        rule = registry.review
+        permit = await self._permits.of_organization(rule, None)
+        try:
+            page = (first + 1, before)
+            found = await proposals(self._reads, self._keys, self._tenant, MATCH, page)
+        except KeyRefused as error:
+            raise Unavailable() from error
+        ids = [proposal.id for proposal in found[:first]]
+        self._looks.saw(None, permit.basis, rule.name, "registry.matches", ids)
+        return tuple(found[:first]), len(found) > first
 
     async def close(self) -> None:
         """End the transaction."""

@@ -36,6 +36,19 @@ class Permits:
         authority, set_aside = await self._authority(chart)
         return self._ask(rule, Subject(chart=chart), authority), set_aside
 
+    async def together(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts that are read as one with this one and are open, the survivor first.
+
+        Raises NotFound where none of them is open.
+        """
+        authority, _ = await self._about(chart)
+        if len(authority.kin) > 1:
+            permits, _ = await self.of_charts(rule, authority.kin)
+            if permits:
+                return tuple(permits)
+        self._ask(rule, Subject(chart=chart), authority)
+        return (chart,)
+
     async def of_charts(
         self, rule: Rule, charts: Sequence[str]
     ) -> tuple[dict[str, Permit], SetAside]:
@@ -65,9 +78,10 @@ class Permits:
         return rule.permit(asking)
 
     async def _authority(self, chart: str | None) -> tuple[Authority, SetAside]:
-        """What is known of all charts answers for each of them."""
-        if None in self._known:
-            return self._known[None]
+        """What is known of all charts answers for each of them, but for its kin."""
+        return self._known.get(None) or await self._about(chart)
+
+    async def _about(self, chart: str | None) -> tuple[Authority, SetAside]:
         if chart not in self._known:
             with retryable():
                 self._known[chart] = await self._house.authorities.read_with_quarantine(

@@ -13,8 +13,8 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
+from adapters.fhir.files import bundles_at
 from adapters.fhir.importing import import_bundles
-from adapters.fhir.reading import bundles_at
 from api.cli.place import operator_actor
 from api.inbound.fhir import HouseIntake
 from bench.ground import TENANT, Ground

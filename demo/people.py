@@ -69,6 +69,14 @@ PEOPLE: Final = (
         tenant="riverside",
         staff_role="compliance",
     ),
+    Person(key="ellen", name="Ellen Park", role="proxy of her husband Henry", tenant="riverside"),
+    Person(
+        key="nora",
+        name="Nora Whitfield",
+        role="health information management",
+        tenant="riverside",
+        staff_role="health-information",
+    ),
     _patient("noor", "Noor Rahman", "lakeside"),
     Person(key="aoife", name="Aoife Byrne", role="proxy of her son Liam", tenant="lakeside"),
     Person(
@@ -96,5 +104,6 @@ TEEN: Final = ("messaging", "scheduling")
 PROXIES: Final = (
     Proxy(patient="jun", grantee="mei", kind="caregiver", scopes=EVERYTHING),
     Proxy(patient="tess", grantee="laura", kind="parent", scopes=TEEN),
+    Proxy(patient="henry", grantee="ellen", kind="caregiver", scopes=EVERYTHING),
     Proxy(patient="liam", grantee="aoife", kind="parent", scopes=EVERYTHING),
 )

@@ -14,7 +14,7 @@ from domain.kernel.event import Event
 from domain.kernel.items import Item, relabelled
 from domain.kernel.labels import STAFF, Label
 from domain.kernel.rule import may, oneself, operator, proxy, role, system, treating
-from domain.kernel.values import Concept, Moment, Quantity, ReferenceRange, Source
+from domain.kernel.values import UNKNOWN, Concept, Moment, Quantity, ReferenceRange, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Analyte:
     interpretation: tuple[Concept, ...] = ()
     ranges: tuple[ReferenceRange, ...] = ()
     source: Source | None = None
+    labels: tuple[Label, ...] = ()
 
     @property
     def unit(self) -> str | None:
@@ -42,11 +43,15 @@ class Analyte:
         return None if self.quantity is None else self.quantity.unit or self.quantity.code
 
     @property
+    def absence(self) -> Concept | None:
+        """Why there is no value; None where there is one."""
+        said = self.quantity or self.coded or self.text
+        return None if said is not None else self.absent or UNKNOWN
+
+    @property
     def words(self) -> str | None:
         """The value in words where it is no amount."""
         return self.text or (self.coded.words if self.coded else None)
-
-    labels: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,11 @@ class ResultReceived(Event, name="results.result-received", version=1, item_key=
         """Those of the report and of all its observations: its body holds them all."""
         return _labels(self.report)
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Everything it was made of: the report and its observations."""
+        return _sources(self.source, self.report)
+
 
 class ResultRelabelled(Event, name="results.result-relabelled", version=1, item_key=True):
     """The same report from now on has other sensitivity labels."""
@@ -109,6 +119,11 @@ class ResultRelabelled(Event, name="results.result-relabelled", version=1, item_
         """Those of the report and of all its observations."""
         return _labels(self.report)
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Everything it was made of: the report and its observations."""
+        return _sources(self.source, self.report)
+
 
 class ResultWithdrawn(Event, name="results.result-withdrawn", version=1):
     """The report should never have been in this chart; `refiled` is the chart it belongs to."""
@@ -126,6 +141,11 @@ class ResultWithdrawn(Event, name="results.result-withdrawn", version=1):
 def _labels(report: Report) -> tuple[Label, ...]:
     every = (report.labels, *(analyte.labels for analyte in report.observations))
     return tuple(dict.fromkeys(label for labels in every for label in labels))
+
+
+def _sources(whole: Source | None, report: Report) -> tuple[Source, ...]:
+    every = (whole, *(analyte.source for analyte in report.observations))
+    return tuple(dict.fromkeys(source for source in every if source))
 
 
 view = may("results.view", oneself, proxy("results"), treating)

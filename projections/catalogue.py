@@ -1,10 +1,12 @@
 """Every projection of this release. The permission read models are those that rules read."""
 
+from domain.kernel.event import event_types
 from domain.kernel.readmodel import Panel, Projection
 from projections import (
     audit,
     care,
     consent,
+    coverage,
     directory,
     identity,
     prescriptions,
@@ -12,12 +14,17 @@ from projections import (
     registry,
     results,
 )
+from projections.kernel import aside, sources
 
-PROJECTIONS: tuple[Projection, ...] = tuple(
-    module.PROJECTION
-    for module in (
-        registry, directory, identity, consent, care, records, results, prescriptions, audit,
-    )
+PROJECTIONS: tuple[Projection, ...] = (
+    *(
+        module.PROJECTION
+        for module in (
+            registry, directory, identity, consent, care, records, results, prescriptions, coverage,
+            audit, aside,
+        )
+    ),
+    sources.of_types(event_types().values()),
 )  # fmt: skip
 PERMISSIONS = ("registry", "directory", "identity", "consent", "care")
 PANELS: tuple[Panel, ...] = (
@@ -25,13 +32,14 @@ PANELS: tuple[Panel, ...] = (
     registry.deaths,
     consent.proxies,
     care.visits,
-    records.conditions,
-    records.allergies,
-    records.immunizations,
-    records.observations,
-    records.notes,
+    care.teams,
+    care.orders,
+    *records.PANELS,
     results.reports,
+    results.analytes,
     prescriptions.medications,
+    coverage.policies,
+    coverage.claims,
 )
 
 

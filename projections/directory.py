@@ -5,8 +5,13 @@ from dataclasses import dataclass
 
 from domain import directory
 from domain.directory import (
+    EntryAwaited,
+    Function,
+    FunctionListed,
     Organization,
     OrganizationListed,
+    Place,
+    PlaceListed,
     Practitioner,
     PractitionerListed,
     RoleEnded,
@@ -15,20 +20,27 @@ from domain.directory import (
 from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 
-VERSION = 1
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRow:
-    """An organisation or a practitioner as last listed."""
+    """An organisation or a practitioner as last listed; before that, what a referrer calls it."""
 
     organization: Organization | None = None
     practitioner: Practitioner | None = None
+    awaited_as: str | None = None
+    place: Place | None = None
+    function: Function | None = None
 
 
 ENTRY = Table("directory_entry", (Column("id", "uuid"),), (Column("kind", "text"),), EntryRow)
 STREAM = Table("directory_stream", (Column("id", "uuid"),), (Column("version", "bigint"),))
-ROLE = Table("directory_role", (Column("practitioner", "uuid"), Column("role", "text")))
+ROLE = Table(
+    "directory_role",
+    (Column("practitioner", "uuid"), Column("role", "text")),
+    (Column("since", "timestamptz"), Column("until", "timestamptz")),
+)
 view = directory.view
 
 
@@ -37,14 +49,22 @@ def project(recorded: Recorded) -> Iterator[Write]:
     event, stream = recorded.event, recorded.header.stream
     yield Put(STREAM, {"id": stream, "version": recorded.version})
     match event:
+        case EntryAwaited():
+            yield Put(ENTRY, {"id": stream, "kind": event.kind}, EntryRow(awaited_as=event.display))
         case OrganizationListed():
             body = EntryRow(organization=event.organization)
             yield Put(ENTRY, {"id": stream, "kind": "organization"}, body)
         case PractitionerListed():
             body = EntryRow(practitioner=event.practitioner)
             yield Put(ENTRY, {"id": stream, "kind": "practitioner"}, body)
+        case PlaceListed():
+            yield Put(ENTRY, {"id": stream, "kind": "place"}, EntryRow(place=event.place))
+        case FunctionListed():
+            body = EntryRow(function=event.function)
+            yield Put(ENTRY, {"id": stream, "kind": "function"}, body)
         case RoleGiven():
-            yield Put(ROLE, {"practitioner": stream, "role": event.role})
+            period = {"since": event.since, "until": event.until}
+            yield Put(ROLE, {"practitioner": stream, "role": event.role, **period})
         case RoleEnded():
             yield Drop(ROLE, {"practitioner": stream, "role": event.role})
         case Erased(type_name=RoleEnded.type_name) | Unknown(type_name=RoleEnded.type_name):
@@ -56,6 +76,14 @@ PROJECTION = Projection(
     "directory",
     VERSION,
     (ENTRY, STREAM, ROLE),
-    (OrganizationListed, PractitionerListed, RoleGiven, RoleEnded),
+    (
+        EntryAwaited,
+        OrganizationListed,
+        PractitionerListed,
+        PlaceListed,
+        FunctionListed,
+        RoleGiven,
+        RoleEnded,
+    ),
     project,
 )

@@ -70,15 +70,20 @@ _ORDER = {"own-record": "0", "proxy-grant": "1", "care-relationship": "2"}
 
 
 def _relationships(authority: Authority, now: datetime) -> Iterator[tuple[str, str]]:
-    """Each open chart with its weakest relationship first, so that a dict keeps the strongest."""
+    """Each open chart with its weakest relationship first, so that a dict keeps the strongest.
+
+    A chart that was merged is read with the survivor, which the same relationship opens.
+    """
     if authority.holds("clinician"):
         for relation in authority.relations:
+            if relation.chart in authority.merged:
+                continue
             if relation.since <= now and (relation.until is None or relation.until > now):
                 yield relation.chart, "care-relationship"
     for grant in authority.grants:
         if not grant.scopes.isdisjoint(SCOPES) and (grant.until is None or grant.until > now):
             yield grant.chart, "proxy-grant"
-    for chart in authority.own_charts:
+    for chart in authority.own_charts - authority.merged:
         yield chart, "own-record"
 
 

@@ -19,6 +19,7 @@ from schema.kernel.ids import chart_of
 from schema.kernel.paging import After, Connection, First, Info, Where, panel_page
 from schema.kernel.ruled import field, ruled
 from schema.opening import opening
+from schema.panels import Panels
 from schema.prescriptions import Medication
 from schema.records import Allergy, Condition, Immunization, Observation
 from schema.registry import Patient
@@ -30,12 +31,15 @@ MaybeChartId = Annotated[
     strawberry.argument(description="The chart's id; your own chart unless given."),
 ]
 
+MaybeCode = Annotated[
+    str | None,
+    strawberry.argument(description="Only this `system|code`, such as http://loinc.org|29463-7."),
+]
+
 
 @strawberry.type(directives=ruled(opening), description="One patient's record.")
-class Record:
+class Record(Panels):
     """Panels of one chart, now or as of a position. Each panel asks its own rule."""
-
-    where: strawberry.Private[Where]
 
     @field(registry.view, "Whose record it is.")
     async def patient(self, info: Info) -> Patient | None:
@@ -89,11 +93,17 @@ class Record:
 
     @field(records.view, "Measurements and statements outside reports, newest first.")
     async def observations(
-        self, info: Info, first: First = 20, after: After = None
+        self, info: Info, code: MaybeCode = None, first: First = 20, after: After = None
     ) -> Connection[Observation] | None:
         """One ruled read."""
         return await panel_page(
-            info, record_panels.observations, self.where, first, after, Observation.of
+            info,
+            record_panels.observations,
+            self.where,
+            first,
+            after,
+            Observation.of,
+            matching=() if code is None else (("code", code),),
         )
 
     @field(care.view, "Visits, newest first.")
@@ -126,11 +136,8 @@ class RecordQuery:
     @field(opening, "A patient's record; null where there is none or you may not see it.")
     async def record(self, info: Info, chart: MaybeChartId = None) -> Record | None:
         """The record's door: it opens where any panel does, and each panel asks its own rule."""
-        context = info.context
-        ident = await _chart(info, chart)
-        if ident is None or not await context.may_open(opening, ident):
-            return None
-        return Record(where=Where(ident))
+        charts = await _charts(info, chart)
+        return Record(where=Where(charts[0], others=charts[1:])) if charts else None
 
     @field(
         audit.view_past, "A patient's record as this system knew it at a moment, for compliance."
@@ -138,11 +145,17 @@ class RecordQuery:
     async def record_as_of(self, info: Info, chart: ChartId, at: AsOf = None) -> Record | None:
         """The record folded from the log up to a position."""
         ident = chart_of(info.context.ids, chart)
-        return Record(where=Where(ident, await info.context.position_at(ident, at)))
+        position = await info.context.position_at(ident, at)
+        others = await info.context.others_at(ident, position)
+        return Record(where=Where(ident, position, others))
 
 
-async def _chart(info: Info, chart: strawberry.ID | None) -> str | None:
+async def _charts(info: Info, chart: strawberry.ID | None) -> tuple[str, ...]:
+    """The charts that are read as one: the given one with its merges, or all of one's own."""
+    context = info.context
     if chart is not None:
-        return chart_of(info.context.ids, chart)
-    authority = await info.context.authority(identity.view_own)
-    return min(authority.own_charts, default=None)
+        return await context.opened(opening, chart_of(context.ids, chart))
+    authority = await context.authority(identity.view_own)
+    own = sorted(authority.own_charts, key=lambda ident: (ident in authority.merged, ident))
+    together = await context.opened(opening, own[0]) if own else ()
+    return tuple(dict.fromkeys((*together, *own))) if together else ()

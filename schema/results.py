@@ -6,10 +6,11 @@ import strawberry
 
 from domain import results
 from domain.kernel.readmodel import Row
-from projections.results import ResultRow
+from projections.results import AnalyteRow, ResultRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
-from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange, Source
+from schema.kernel.stated import Stated, stated
+from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange
 
 view = ruled(results.view)
 
@@ -25,8 +26,8 @@ class LabObservation:
     words: str | None = strawberry.field(
         name="text", description="The value in words where it is no amount."
     )
-    absent: Concept | None = strawberry.field(
-        name="absentReason", description="Why there is no value."
+    absence: Concept | None = strawberry.field(
+        name="absentReason", description="Why there is no value; given whenever there is none."
     )
     ranges: list[ReferenceRange] = strawberry.field(
         name="referenceRange", description="The usual ranges."
@@ -36,10 +37,9 @@ class LabObservation:
 
 
 @strawberry.type(directives=view, description="A laboratory report.")
-class LabReport:
+class LabReport(Stated):
     """FHIR DiagnosticReport of category LAB."""
 
-    id: strawberry.ID = said("Stands for this report.")
     code: Concept = said("What was ordered.")
     status: str = said("registered, partial, preliminary, final, amended, corrected, cancelled.")
     effective: Moment | None = said("When the specimen was taken.")
@@ -47,8 +47,6 @@ class LabReport:
     performers: list[str] = said("Who made it.")
     conclusion: str | None = said("The laboratory's summary.")
     observations: list[LabObservation] = said("Its values, in the laboratory's order.")
-    received: str = said("When it reached this record (RFC 3339).")
-    source: Source | None = said("Where it was stated.")
 
     @classmethod
     def of(cls, context: SchemaContext, row: Row) -> "LabReport":
@@ -56,7 +54,7 @@ class LabReport:
         body: ResultRow = row.body
         report = body.report
         return cls(
-            id=strawberry.ID(context.ids.hide("record", row.id)),
+            **stated(context, row),
             code=Concept.of(report.concept),
             status=report.status,
             effective=Moment.maybe(report.effective),
@@ -64,6 +62,33 @@ class LabReport:
             performers=list(report.performers),
             conclusion=report.conclusion,
             observations=cast("list[LabObservation]", report.observations),
-            received=body.received.isoformat(),
-            source=Source.maybe(body.source),
+        )
+
+
+@strawberry.type(directives=view, description="One value of an analyte at a time.")
+class TrendPoint(Stated):
+    """A point of a trend; units are those of the value and are never converted or mixed."""
+
+    code: Concept = said("What was measured.")
+    report: Concept = said("The report that it is a value of.")
+    status: str = said("preliminary, final, amended, corrected, cancelled.")
+    value: Quantity | None = said("The measured amount with its own unit.")
+    text: str | None = said("The value in words where it is no amount.")
+    reference_range: list[ReferenceRange] = said("The usual ranges, as this laboratory gave them.")
+    interpretation: list[Concept] = said("High, low, normal and the like.")
+
+    @classmethod
+    def of(cls, context: SchemaContext, row: Row) -> "TrendPoint":
+        """From a row document."""
+        body: AnalyteRow = row.body
+        analyte = body.analyte
+        return cls(
+            **stated(context, row),
+            code=Concept.of(analyte.concept),
+            report=Concept.of(body.report),
+            status=analyte.status,
+            value=Quantity.maybe(analyte.quantity),
+            text=analyte.text or (analyte.coded.words if analyte.coded else None),
+            reference_range=[ReferenceRange.of(given) for given in analyte.ranges],
+            interpretation=[Concept.of(meaning) for meaning in analyte.interpretation],
         )

@@ -8,6 +8,8 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import get_object_definition
 
+from schema.amending import AmendingMutation, AmendingQuery
+from schema.aside import AsideMutation, AsideQuery
 from schema.audit import AuditQuery
 from schema.care import CareQuery
 from schema.consent import ConsentMutation
@@ -15,12 +17,26 @@ from schema.identity import IdentityQuery
 from schema.kernel.ruled import check
 from schema.kernel.values import INSTANT
 from schema.record import RecordQuery
+from schema.registry import RegistryMutation, RegistryQuery
 
 
 def build() -> strawberry.Schema:
     """The public schema. Raises SchemaRefused."""
-    query = merge_types("Query", (IdentityQuery, RecordQuery, CareQuery, AuditQuery))
-    mutation = merge_types("Mutation", (ConsentMutation,))
+    query = merge_types(
+        "Query",
+        (
+            IdentityQuery,
+            RecordQuery,
+            AmendingQuery,
+            CareQuery,
+            RegistryQuery,
+            AsideQuery,
+            AuditQuery,
+        ),
+    )
+    mutation = merge_types(
+        "Mutation", (ConsentMutation, AmendingMutation, RegistryMutation, AsideMutation)
+    )
     _describe(query, "Reads; each is on record before its answer leaves.")
     _describe(mutation, "Changes; each takes an idempotency key.")
     schema = strawberry.Schema(

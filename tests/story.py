@@ -53,6 +53,8 @@ class When:
     def state(self) -> Any:
         """The state that `decide` gets: one, or a tuple for several streams."""
         states = tuple(self._state(stream) for stream in self.command.streams)
+        while more := self.command.further(states):
+            states += tuple(self._state(stream) for stream in more)
         return states[0] if len(states) == 1 else states
 
     def then(self, *expected: Event | At) -> Given:

@@ -5,30 +5,18 @@ its medication. The bytes are kept before the command where the chart is known, 
 points at an original that is not there.
 """
 
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import TypeVar
-
-from adapters.fhir import resources
-from adapters.fhir.desk import Desk
-from adapters.fhir.mapping import care, directory, prescriptions, records, registry, results
-from adapters.fhir.mapping.values import Unusable, business_key
+from adapters.fhir import aside, kinds, moved, resources
+from adapters.fhir.desk import NO_PATIENT, Desk
+from adapters.fhir.kinds import EARLY, Filer
+from adapters.fhir.listing import list_entry, only_new
+from adapters.fhir.mapping import care, directory, prescriptions, registry
+from adapters.fhir.mapping.values import Unusable
 from adapters.fhir.reading import Entry, Malformed
 from domain.care import ReportEncounter
 from domain.directory import ListOrganization, ListPractitioner
 from domain.kernel.refusal import Refusal
 from domain.prescriptions import ReportPrescription
-from domain.records import FileRecord
 from domain.registry import ReportPatient
-from domain.results import ReceiveResult
-
-F = TypeVar(
-    "F",
-    resources.Condition,
-    resources.AllergyIntolerance,
-    resources.Immunization,
-    resources.Observation,
-)
 
 
 async def file_entry(desk: Desk, entry: Entry) -> None:
@@ -37,44 +25,52 @@ async def file_entry(desk: Desk, entry: Entry) -> None:
     Reasons are `malformed`, those of Unusable, and the codes of refusals.
     """
     try:
-        await _FILED_BY[entry.resource_type](desk, entry)
+        await FILED_BY[entry.resource_type](desk, entry)
+        await aside.repaired(desk, entry)
     except Malformed as error:
-        desk.set_aside(entry, "malformed", error.at)
+        await aside.set_aside(desk, entry, "malformed", error.at)
     except Unusable as error:
-        desk.set_aside(entry, error.reason)
+        await aside.set_aside(desk, entry, error.reason)
     except Refusal as refusal:
-        desk.set_aside(entry, refusal.code)
+        await aside.set_aside(desk, entry, refusal.code)
 
 
-def stages(desk: Desk) -> list[list[Entry]]:
+async def stages(desk: Desk) -> list[list[Entry]]:
     """The entries to file, those of one stage in any order or all at once.
 
     Observations that a readable report refers to are left to that report.
     """
-    _open_reports(desk)
+    await _open_reports(desk)
     taken = {part.index for _, parts in desk.reports.values() for part in parts}
     waiting = [entry for entry in desk.received.entries if entry.index not in taken | desk.settled]
     return [[entry for entry in waiting if entry.resource_type in stage] for stage in STAGES]
 
 
-def close(desk: Desk) -> None:
-    """Account for every entry that no command took up: `report-set-aside`, or not imported."""
+async def close(desk: Desk) -> None:
+    """Account for every entry that no command took up: `report-set-aside`, or not imported.
+
+    The observations of a report that waits for its patient wait with it.
+    """
     for entry in desk.received.entries:
         if entry.index in desk.settled:
             continue
-        if entry.resource_type in _FILED_BY:
-            desk.set_aside(entry, "report-set-aside")
+        if entry.resource_type == "Bundle":
+            desk.settle("opened", entry)
+        elif entry.resource_type in FILED_BY:
+            whole = [n for n, (_, parts) in desk.reports.items() if entry in parts]
+            waits = not desk.waiting.isdisjoint(whole)
+            await aside.set_aside(desk, entry, NO_PATIENT if waits else "report-set-aside")
         else:
             desk.tally.not_imported[entry.resource_type] += 1
 
 
-def _open_reports(desk: Desk) -> None:
+async def _open_reports(desk: Desk) -> None:
     for entry in desk.received.entries:
-        if entry.resource_type == "DiagnosticReport":
+        if entry.resource_type == "DiagnosticReport" and entry.index not in desk.settled:
             try:
                 given = entry.decode(resources.DiagnosticReport)
             except Malformed as error:
-                desk.set_aside(entry, "malformed", error.at)
+                await aside.set_aside(desk, entry, "malformed", error.at)
             else:
                 parts = desk.references.entries(given.result, "Observation")
                 desk.reports[entry.index] = (given, parts)
@@ -82,26 +78,28 @@ def _open_reports(desk: Desk) -> None:
 
 async def _organization(desk: Desk, entry: Entry) -> None:
     given = entry.decode(resources.Organization)
+    key, *also = desk.awaiting.names(entry)
     command = ListOrganization(
-        key=business_key(given.identifier, desk.key(entry)),
+        key=key,
+        also=tuple(also),
+        only_new=only_new(entry),
         organization=directory.organization(given, desk.source),
         source=await desk.origin(entry),
     )
-    await desk.keep(None, entry)
-    await desk.do(entry, command)
-    desk.settle("organizations", entry)
+    await list_entry(desk, entry, command, "organizations")
 
 
 async def _practitioner(desk: Desk, entry: Entry) -> None:
     given = entry.decode(resources.Practitioner)
+    key, *also = desk.awaiting.names(entry)
     command = ListPractitioner(
-        key=business_key(given.identifier, desk.key(entry)),
+        key=key,
+        also=tuple(also),
+        only_new=only_new(entry),
         practitioner=directory.practitioner(given, desk.source),
         source=await desk.origin(entry),
     )
-    await desk.keep(None, entry)
-    await desk.do(entry, command)
-    desk.settle("practitioners", entry)
+    await list_entry(desk, entry, command, "practitioners")
 
 
 async def _patient(desk: Desk, entry: Entry) -> None:
@@ -133,75 +131,9 @@ async def _encounter(desk: Desk, entry: Entry) -> None:
         source=await desk.origin(entry),
     )
     await desk.keep(chart, entry)
+    await moved.encounter(desk, entry, command)
     desk.visits[await desk.do(entry, command)] = chart
     desk.settle("encounters", entry)
-
-
-async def _fact(
-    shape: type[F],
-    mapped: Callable[[F, str | None], records.Filed],
-    kind: str,
-    desk: Desk,
-    entry: Entry,
-) -> None:
-    given = entry.decode(shape)
-    chart = await desk.chart(given.subject)
-    await _record(desk, entry, chart, mapped(given, await desk.visit(given.encounter, chart)), kind)
-
-
-async def _record(desk: Desk, entry: Entry, chart: str, filed: records.Filed, kind: str) -> None:
-    fact, when = filed
-    origin = await desk.origin(entry)
-    command = FileRecord(chart=chart, key=desk.key(entry), source=origin, fact=fact, when=when)
-    await desk.keep(chart, entry)
-    await desk.do(entry, command)
-    desk.settle(kind, entry)
-
-
-async def _observation(desk: Desk, entry: Entry) -> None:
-    given = entry.decode(resources.Observation)
-    if not results.is_laboratory(given):
-        await _fact(resources.Observation, records.observation, "filed", desk, entry)
-        return
-    chart = await desk.chart(given.subject)
-    origin = await desk.origin(entry)
-    report = results.standalone(given, origin, await desk.visit(given.encounter, chart))
-    await desk.keep(chart, entry)
-    await desk.do(
-        entry, ReceiveResult(chart=chart, key=desk.key(entry), report=report, source=origin)
-    )
-    desk.settle("standalone_laboratory", entry)
-
-
-async def _report(desk: Desk, entry: Entry) -> None:
-    given, parts = desk.reports[entry.index]
-    chart = await desk.chart(given.subject)
-    visit = await desk.visit(given.encounter, chart)
-    if given.presented_form and not given.result:
-        await _record(desk, entry, chart, records.note(given, visit), "notes")
-        return
-    measured: dict[Entry, results.Measured] = {}
-    for part in parts:
-        try:
-            measured[part] = await _measured(desk, part, chart)
-        except Malformed as error:
-            desk.set_aside(part, "malformed", error.at)
-    origin = await desk.origin(entry)
-    report = results.report(given, list(measured.values()), visit)
-    await desk.keep(chart, entry, *measured)
-    await desk.do(
-        entry, ReceiveResult(chart=chart, key=desk.key(entry), report=report, source=origin)
-    )
-    desk.settle(f"{report.category}_reports", entry)
-    desk.settle("in_reports", *measured)
-
-
-async def _measured(desk: Desk, entry: Entry, chart: str) -> results.Measured:
-    """An observation of a report. Raises Unusable where it is another patient's."""
-    given = entry.decode(resources.Observation)
-    if given.subject and await desk.chart(given.subject) != chart:
-        raise Unusable("other-patient")
-    return given, await desk.origin(entry)
 
 
 async def _prescription(desk: Desk, entry: Entry) -> None:
@@ -222,6 +154,7 @@ async def _prescription(desk: Desk, entry: Entry) -> None:
         source=await desk.origin(entry),
     )
     await desk.keep(chart, entry, *medications)
+    await moved.prescription(desk, entry, command)
     await desk.do(entry, command)
     desk.settle("prescriptions", entry)
     desk.settle("in_prescriptions", *medications)
@@ -250,23 +183,18 @@ def _reasons(desk: Desk, given: resources.MedicationRequest) -> list[resources.C
     return [code for code in found if code]
 
 
-_FILED_BY: dict[str, Callable[[Desk, Entry], Awaitable[None]]] = {
+FILED_BY: dict[str, Filer] = {
     "Organization": _organization,
     "Practitioner": _practitioner,
     "Patient": _patient,
     "Encounter": _encounter,
-    "Condition": partial(_fact, resources.Condition, records.condition, "conditions"),
-    "AllergyIntolerance": partial(
-        _fact, resources.AllergyIntolerance, records.allergy, "allergies"
-    ),
-    "Immunization": partial(_fact, resources.Immunization, records.immunization, "immunizations"),
     "MedicationRequest": _prescription,
-    "DiagnosticReport": _report,
-    "Observation": _observation,
+    **kinds.FILED_BY,
 }
 _EARLY = (
     frozenset(("Organization", "Practitioner")),
+    EARLY,
     frozenset(("Patient",)),
     frozenset(("Encounter",)),
 )
-STAGES = (*_EARLY, frozenset(_FILED_BY).difference(*_EARLY))
+STAGES = (*_EARLY, frozenset(FILED_BY).difference(*_EARLY))

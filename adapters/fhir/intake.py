@@ -1,9 +1,37 @@
-"""What an import needs of the platform: the command path, the object store and reservations."""
+"""What an import needs of the platform: the command path, objects, reservations and the id map."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domain.kernel.command import Command, Reserved
 from domain.kernel.perform import Receipt
+from domain.kernel.values import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the id map has of a resource: its stream, chart, version there, and received bytes.
+
+    `label` is a keyed hash of the sensitive category that it stands in.
+    """
+
+    stream: str
+    chart: str | None
+    version: int
+    digest: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A resource that is set aside: its stream, why, where its bytes lie, its full URL."""
+
+    stream: str
+    reason: str
+    original: Source
+    at: str | None = None
+    url: str | None = None
 
 
 class Intake(Protocol):
@@ -23,3 +51,27 @@ class Intake(Protocol):
 
     async def find(self, reserved: Reserved) -> str | None:
         """The stream id that a reserved value stands for, if any."""
+
+    async def find_all(self, reserved: Sequence[Reserved]) -> Mapping[Reserved, str]:
+        """The stream ids of those values that stand for a stream, in one round trip."""
+
+    async def catch_up(self) -> None:
+        """Wait (bounded) until the id map holds everything that is in the log now."""
+
+    async def known(self, sources: Collection[tuple[str, str, str]]) -> Mapping[str, Known]:
+        """The id map's rows of resources (system, type, id), by `system|type|id`; one query.
+
+        A map that is behind lacks rows or has older ones; nothing depends on it but speed.
+        """
+
+    async def label(self, category: str) -> str:
+        """The keyed hash of a sensitive category, as in `Known`."""
+
+    async def waiting(self, reason: str | None = None) -> Sequence[Waiting]:
+        """What is set aside, oldest first, waited for like `catch_up`."""
+
+    async def aside(self, sources: Collection[tuple[str, str, str]]) -> Collection[str]:
+        """Those of the resources that are set aside now, as `system|type|id`."""
+
+    async def received(self, original: Source) -> bytes:
+        """The bytes of a resource exactly as received."""

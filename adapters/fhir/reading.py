@@ -1,15 +1,13 @@
-"""Reading FHIR JSON files: bundles or single resources, each with its exact received bytes.
+"""Reading FHIR JSON: bundles, bundles in bundles, single resources, each with its exact bytes.
 
 Nothing here echoes content: an error names the file, the entry and a reason code.
 """
 
-import gzip
 import re
-import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
@@ -17,13 +15,12 @@ from msgspec import Raw
 
 from adapters.fhir.resources import Wire, decode
 
-BUNDLE_TYPES = frozenset(("transaction", "batch", "collection", "document"))
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BUNDLE_TYPES = frozenset(("transaction", "batch", "collection", "document", "searchset"))
 # Bytes that are no UTF-8 and nesting without end do not raise msgspec's own errors.
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_SUFFIXES = (".json", ".json.gz")
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,39}")
 _UUID_URL = "urn:uuid:"
+_RESTFUL = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{1,39})/([A-Za-z0-9.\-]{1,64})(?:/_history/.+)?")
 _PATH_IN_MESSAGE = re.compile(r" - at `([$\w.\[\]]+)`$")
 
 W = TypeVar("W", bound=Wire)
@@ -46,7 +43,8 @@ class Problem:
 class Unreadable(Exception):
     """A file that is no FHIR bundle or resource.
 
-    Reasons: `bad-gzip`, `bad-json`, `not-fhir`, `malformed`, `bundle-type`.
+    Reasons: `bad-gzip`, `bad-archive`, `too-large`, `bad-json`, `not-fhir`, `malformed`,
+    `bundle-type`.
     """
 
     def __init__(self, file: str, reason: str) -> None:
@@ -62,15 +60,30 @@ class Malformed(Exception):
         self.at = at
 
 
+class Demand(msgspec.Struct, frozen=True, rename="camel"):
+    """Bundle.entry.request: what a transaction or batch asks for (FHIR R4 section 3.1.0.11)."""
+
+    method: str | None = None
+    url: str | None = None
+    if_none_exist: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A resource of a bundle: `index` counts from 0, `content` is exactly what was received."""
+    """A resource of a bundle: `index` counts from 0, `content` is exactly what was received.
+
+    `version` and `updated` are `meta.versionId` and `meta.lastUpdated` as given. A resource without
+    an id is known by its full URL, else by the hash of its bytes.
+    """
 
     index: int
     full_url: str | None
     resource_type: str
     id: str
     raw: Raw
+    version: str | None = None
+    updated: str | None = None
+    demand: Demand | None = None
 
     @cached_property
     def content(self) -> bytes:
@@ -87,11 +100,20 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A file as read: its entries in order, and the entries that were none."""
+    """A bundle as read: its entries in order, and the entries that were none.
+
+    `nested` marks a bundle that was an entry of another; `apart` counts resources of a package that
+    are no records; `alone` says that references reach beyond what was read with them; `spoilt` are
+    the bytes of those problems that have some, by entry index.
+    """
 
     file: str
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...] = ()
+    nested: bool = False
+    alone: bool = False
+    apart: Mapping[str, int] = field(default_factory=dict)
+    spoilt: Mapping[int, bytes] = field(default_factory=dict, repr=False)
 
 
 class _Bundle(msgspec.Struct, rename="camel"):
@@ -104,11 +126,18 @@ class _Bundle(msgspec.Struct, rename="camel"):
 class _Entry(msgspec.Struct, rename="camel"):
     full_url: str | None = None
     resource: Raw = Raw(b"")
+    request: Demand | None = None
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    version_id: str | None = None
+    last_updated: str | None = None
 
 
 class _Head(msgspec.Struct, rename="camel"):
     resource_type: str | None = None
     id: str | None = None
+    meta: _Meta | None = None
 
 
 _bundles = msgspec.json.Decoder(_Bundle)
@@ -116,55 +145,81 @@ _entries = msgspec.json.Decoder(_Entry)
 _heads = msgspec.json.Decoder(_Head)
 
 
-def bundles_at(paths: Iterable[Path]) -> Iterator[Path]:
-    """The `.json` and `.json.gz` files at these places, folders searched through, sorted, once.
+def parsed(file: str, content: bytes) -> Received:
+    """The entries of a bundle, or the one resource.
 
-    Raises FileNotFoundError for a place that does not exist.
+    Entries without a usable resource come back as problems: `no-resource`, `no-type`, `deletion`,
+    `malformed`. Raises Unreadable for the whole.
     """
-    found: set[Path] = set()
-    for path in paths:
-        if path.is_dir():
-            files = (inner for inner in path.rglob("*") if inner.is_file())
-            found.update(inner for inner in files if inner.name.endswith(_SUFFIXES))
-        elif path.exists():
-            found.add(path)
-        else:
-            raise FileNotFoundError(path)
-    yield from sorted(found)
-
-
-def read_bundle(path: Path) -> Received:
-    """The entries of a bundle file, or the one resource of a resource file.
-
-    Entries without a usable resource come back as problems: `no-resource`, `no-type`, `no-id`,
-    `malformed`. Raises Unreadable for the whole file.
-    """
-    content = _content(path)
-    bundle = _bundle(path.name, content)
+    bundle = _bundle(file, content)
     if bundle.resource_type != "Bundle":
-        single = _entry(path.name, 0, None, Raw(content.strip()))
-        return _received(path.name, [single])
+        return received(file, [entry(file, 0, Raw(content.strip()))], [Raw(content)])
     if bundle.type not in BUNDLE_TYPES:
-        raise Unreadable(path.name, "bundle-type")
-    return _received(path.name, [_read(path.name, *item) for item in enumerate(bundle.entry)])
+        raise Unreadable(file, "bundle-type")
+    read = [_read(file, *item) for item in enumerate(bundle.entry)]
+    return received(file, read, bundle.entry)
 
 
-def _received(file: str, read: list[Entry | Problem]) -> Received:
+def nested(outer: Received) -> Iterator[Received]:
+    """The bundles among the entries, opened; bundles in them are opened too.
+
+    One that cannot be opened is a problem of the bundle it came with.
+    """
+    for one in outer.entries:
+        if one.resource_type != "Bundle":
+            continue
+        name = f"{outer.file}#{one.index}"
+        try:
+            inner = parsed(name, one.content)
+        except Unreadable as error:
+            wrong = Problem(file=name, reason=error.reason)
+            inner = Received(name, (), (wrong,))
+        opened = replace(inner, nested=True)
+        yield opened
+        yield from nested(opened)
+
+
+def received(
+    file: str, read: Sequence[Entry | Problem], raws: Sequence[Raw], *, alone: bool = False
+) -> Received:
+    """What was read from these bytes, entries and problems apart."""
+    pairs = zip(read, raws, strict=True)
     return Received(
         file,
         tuple(one for one in read if isinstance(one, Entry)),
         tuple(one for one in read if isinstance(one, Problem)),
+        alone=alone,
+        spoilt={one.entry or 0: bytes(raw) for one, raw in pairs if isinstance(one, Problem)},
     )
 
 
-def _content(path: Path) -> bytes:
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error):
-            raise Unreadable(path.name, "bad-gzip") from None
-    return content.removeprefix(BYTE_ORDER_MARK)
+def entry(
+    file: str, index: int, raw: Raw, full_url: str | None = None, demand: Demand | None = None
+) -> Entry | Problem:
+    """One resource. Problems: `no-type`, `malformed`."""
+    try:
+        head = _heads.decode(raw)
+    except UNDECODABLE as error:
+        return Problem(file=file, entry=index, reason="malformed", at=_path(error))
+    kind = head.resource_type
+    if not kind or not _TYPE.fullmatch(kind):
+        return Problem(file=file, entry=index, reason="no-type")
+    meta = head.meta or _Meta()
+    ident = head.id or _id(kind, full_url, demand) or sha256(raw).hexdigest()
+    return Entry(index, full_url, kind, ident, raw, meta.version_id, meta.last_updated, demand)
+
+
+def _id(kind: str, full_url: str | None, demand: Demand | None) -> str | None:
+    """Where a server may choose the id: that of an update, else that of the full URL."""
+    updated = _RESTFUL.fullmatch((demand and demand.method == "PUT" and demand.url) or "")
+    if updated and updated[1] == kind:
+        return updated[2]
+    if full_url is None:
+        return None
+    if full_url.startswith(_UUID_URL):
+        return full_url.removeprefix(_UUID_URL)
+    named = _RESTFUL.fullmatch(full_url)
+    return named[2] if named and named[1] == kind else full_url
 
 
 def _bundle(file: str, content: bytes) -> _Bundle:
@@ -187,28 +242,14 @@ def _bundle(file: str, content: bytes) -> _Bundle:
 
 def _read(file: str, index: int, raw: Raw) -> Entry | Problem:
     try:
-        entry = _entries.decode(raw)
+        given = _entries.decode(raw)
     except UNDECODABLE:
         return Problem(file=file, entry=index, reason="malformed")
-    if not bytes(entry.resource):
+    if given.request and given.request.method == "DELETE":
+        return Problem(file=file, entry=index, reason="deletion")
+    if not bytes(given.resource):
         return Problem(file=file, entry=index, reason="no-resource")
-    return _entry(file, index, entry.full_url, entry.resource)
-
-
-def _entry(file: str, index: int, full_url: str | None, raw: Raw) -> Entry | Problem:
-    """An id may be missing where a transaction lets the server choose one: then the URL's."""
-    try:
-        head = _heads.decode(raw)
-    except UNDECODABLE as error:
-        return Problem(file=file, entry=index, reason="malformed", at=_path(error))
-    if not head.resource_type or not _TYPE.fullmatch(head.resource_type):
-        return Problem(file=file, entry=index, reason="no-type")
-    resource_id = head.id
-    if not resource_id and full_url and full_url.startswith(_UUID_URL):
-        resource_id = full_url.removeprefix(_UUID_URL)
-    if not resource_id:
-        return Problem(file=file, entry=index, type=head.resource_type, reason="no-id")
-    return Entry(index, full_url, head.resource_type, resource_id, raw)
+    return entry(file, index, given.resource, given.full_url, given.request)
 
 
 def _path(error: Exception) -> str | None:

@@ -17,6 +17,7 @@ class _Grant(msgspec.Struct):
     stream: str
     version: int
     until: datetime | None
+    chart_version: int | None
 
 
 class _Relation(msgspec.Struct):
@@ -40,12 +41,16 @@ class _SetAside(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     person: str | None
+    person_version: int | None
     practitioner: str | None
     version: int
     own: list[str]
     grants: list[_Grant]
     relations: list[_Relation]
     roles: list[_Role]
+    kin: list[str]
+    merged: list[str]
+    deceased: bool
     position: int
     needed: int | None
     quarantined: list[_SetAside]
@@ -92,6 +97,7 @@ class AuthorityReader:
 def _authority(actor: Actor, answer: _Answer) -> Authority:
     return Authority(
         person=answer.person,
+        person_version=answer.person_version,
         practitioner=answer.practitioner,
         account_stream=actor.id if answer.version else None,
         account_version=answer.version,
@@ -103,6 +109,7 @@ def _authority(actor: Actor, answer: _Answer) -> Authority:
                 stream=g.stream,
                 version=g.version,
                 until=g.until,
+                chart_version=g.chart_version,
             )
             for g in answer.grants
         ),
@@ -119,5 +126,8 @@ def _authority(actor: Actor, answer: _Answer) -> Authority:
         roles=tuple(
             RoleHeld(role=r.role, stream=r.stream, version=r.version) for r in answer.roles
         ),
+        kin=tuple(answer.kin),
+        merged=frozenset(answer.merged),
+        deceased=answer.deceased,
         position=answer.position,
     )

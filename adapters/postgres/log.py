@@ -59,25 +59,26 @@ class PostgresLog:
         self, tenant: str, command: bytes, fingerprint: bytes, streams: Sequence[Stream]
     ) -> Recall:
         """One round trip: the command, the reservations, the loaded streams."""
-        keys = [
-            await self._sealer.reservation_key(tenant, s.reserved) if s.reserved else None
-            for s in streams
-        ]
+        named = [value for stream in streams for value in stream.values]
+        hashes = [await self._sealer.reservation_key(tenant, value) for value in named]
+        keys = dict(zip(named, hashes, strict=True))
         rows = await self._pool.fetch(
             RECALL,
             tenant,
             command,
-            [key for key in keys if key],
-            [not s.any_version for s, key in zip(streams, keys, strict=True) if key],
+            hashes,
+            [not stream.any_version for stream in streams for _ in stream.values],
             [s.id for s in streams if s.id and not s.any_version],
         )
         known, same = await self._known(tenant, command, rows, fingerprint)
         found = {bytes(r["key"]): str(r["stream"]) for r in rows if r["tag"] == "reservation"}
+        claimed = {value: found.get(key) for value, key in keys.items()}
         versions = {str(r["stream"]): r["version"] for r in rows if r["tag"] == "stream"}
-        events = await self._opened(tenant, [r for r in rows if r["tag"] == "event"])
+        once = {r["position"]: r for r in rows if r["tag"] == "event"}
+        events = await self._opened(tenant, [*once.values()])
         loaded = []
-        for stream, key in zip(streams, keys, strict=True):
-            known_id = stream.id if key is None else found.get(key)
+        for stream in streams:
+            known_id = stream.id or next(filter(None, map(claimed.get, stream.values)), None)
             ident = known_id or random_id(os.urandom(ID_BYTES))
             loaded.append(
                 Loaded(
@@ -85,6 +86,7 @@ class PostgresLog:
                     version=versions.get(ident, 0),
                     events=events.get(ident, ()),
                     fresh=known_id is None,
+                    unclaimed=tuple(v for v in stream.values if claimed[v] is None),
                 )
             )
         return Recall(known=known, same_request=same, streams=tuple(loaded))
@@ -94,6 +96,12 @@ class PostgresLog:
         key = await self._sealer.reservation_key(tenant, reserved)
         rows = await self._pool.fetch(RECALL, tenant, b"", [key], [False], [])
         return next((str(r["stream"]) for r in rows if r["tag"] == "reservation"), None)
+
+    async def find_all(self, tenant: str, reserved: Sequence[Reserved]) -> dict[Reserved, str]:
+        """The stream ids of those values that stand for a stream, in one round trip."""
+        keys = {await self._sealer.reservation_key(tenant, value): value for value in reserved}
+        rows = await self._pool.fetch(RECALL, tenant, b"", [*keys], [False] * len(keys), [])
+        return {keys[bytes(r["key"])]: str(r["stream"]) for r in rows if r["tag"] == "reservation"}
 
     async def _known(
         self, tenant: str, command: bytes, rows: list[asyncpg.Record], fingerprint: bytes

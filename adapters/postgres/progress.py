@@ -62,14 +62,19 @@ class Progress:
             self.waits += 1
             doubtful = not await _within(min(left, POLL_SECONDS), moved)
 
-    async def reach_head(self, tenant: str) -> None:
-        """Wait until the permission read models have reached the head of the log."""
+    async def reach_head(
+        self,
+        tenant: str,
+        projections: Sequence[str] | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Wait until read models, those of permissions unless named, have reached the head."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT set_config('anamnesis.tenant', $1, true)", tenant)
             head = await connection.fetchval(
                 "SELECT position FROM log_head WHERE tenant = $1", tenant
             )
-        await self.reach(tenant, head or 0, self._permissions)
+        await self.reach(tenant, head or 0, projections or self._permissions, seconds)
 
     async def reach_permissions(self, tenant: str, position: int) -> None:
         """Wait until the permission read models have reached a position."""

@@ -97,6 +97,10 @@ class ReadTransaction:
         entries = tuple(ListedChart(chart, at, newest.get(chart)) for at, chart, _ in page)
         return entries, len(records) > listing.first
 
+    async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """What this operation's transaction sees of a table that is no panel."""
+        return await self._rows.fetch_alone(sql, arguments)
+
     async def close(self) -> None:
         """End the transaction and give the connection back."""
         await self._rows.close()

@@ -46,6 +46,14 @@ class Transaction:
             self._sending = asyncio.create_task(self._send(), name="panel-reads")
         return await asked.records
 
+    async def fetch_alone(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
+        """The rows of any statement, once the panels that were asked for are read."""
+        while self._sending is not None:
+            await asyncio.wait({self._sending})
+        connection = await self._open()
+        records: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+        return records
+
     async def _send(self) -> None:
         """Send what was asked in this turn of the loop, and then what was asked meanwhile."""
         batch: list[_Asked] = []

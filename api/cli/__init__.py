@@ -7,12 +7,15 @@ from importlib.metadata import entry_points
 
 import click
 
+from api.cli.amend import correct, relabel, withdraw
 from api.cli.anchor import anchor
 from api.cli.docs import docs
 from api.cli.doctor import doctor
 from api.cli.imports import imports
 from api.cli.migrate import migrate
 from api.cli.rebuild import rebuild
+from api.cli.registry import ACTS
+from api.cli.repair import repair
 from api.cli.replay import replay
 from api.cli.serve import serve
 from api.cli.verify import verify
@@ -45,5 +48,8 @@ def main() -> None:
     configure()
 
 
-for command in (anchor, docs, doctor, imports, migrate, rebuild, replay, serve, verify):
+for command in (
+    anchor, correct, docs, doctor, imports, migrate, rebuild, relabel, repair, replay, serve,
+    verify, withdraw, *ACTS,
+):  # fmt: skip
     main.add_command(command)

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from adapters.postgres.trail import Trail
-from api.app import ids_of
+from api.cli.charts import given_chart, revealed
 from api.cli.place import house_at, named_operator, only_tenant, operator_actor, placed
 from api.house import House
 from domain import audit
@@ -19,7 +19,6 @@ from domain.audit import RecordReplay, Selection
 from domain.kernel.context import Actor
 from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.perform import Request
-from domain.kernel.refusal import NotFound
 
 PAGE = 500
 _MOMENTS = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
@@ -32,19 +31,11 @@ def _utc(_context: object, _option: object, moment: datetime | None) -> datetime
     return moment.replace(tzinfo=UTC)
 
 
-def _chart(_context: object, _option: object, given: str | None) -> str | None:
-    """The stream's UUID, or an opaque id as it came. Raises a usage error for anything else."""
-    if given is None or given.startswith("chart_"):
-        return given
-    try:
-        return str(UUID(given))
-    except ValueError:
-        raise click.BadParameter("a chart is chart_... or the UUID of its stream") from None
-
-
 @click.command()
 @click.option("--tenant", help="Whose log; may be left out where there is one.")
-@click.option("--chart", callback=_chart, help="Only about this chart (chart_... or stream id).")
+@click.option(
+    "--chart", callback=given_chart, help="Only about this chart (chart_... or stream id)."
+)
 @click.option("--actor", help="Only events by this actor.")
 @click.option("--stream", type=click.UUID, help="Only events of this stream.")
 @click.option("--since", type=_MOMENTS, callback=_utc, help="From then; UTC without a zone.")
@@ -80,22 +71,12 @@ def replay(
     async def show() -> None:
         async with house_at(folder) as house:
             chosen = await only_tenant(house, tenant)
-            about = replace(selection, chart=await _revealed(house, chosen, chart))
+            about = replace(selection, chart=chart and await revealed(house, chosen, chart))
             who = operator_actor(chosen, operator, reason)
             async for event in replayed(house, about, who):
                 click.echo(as_line(event) if as_json else as_words(event))
 
     asyncio.run(show())
-
-
-async def _revealed(house: House, tenant: str, chart: str | None) -> str | None:
-    """The stream of a chart given by its opaque id. Raises a usage error for none of ours."""
-    if chart is None or not chart.startswith("chart_"):
-        return chart
-    try:
-        return (await ids_of(house, tenant)).reveal("chart", chart)
-    except NotFound:
-        raise click.UsageError("this chart is none of the tenant's ids") from None
 
 
 async def replayed(house: House, selection: Selection, who: Actor) -> AsyncIterator[Recorded]:

@@ -1,13 +1,25 @@
 """FHIR files into the house: the real command path, and the received bytes kept sealed."""
 
 import hmac
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, cast
 from uuid import UUID
 
+from adapters.fhir.intake import Known, Waiting
+from adapters.postgres.progress import PositionTimeout
+from adapters.postgres.sources import NEWEST, Sources
 from api.house import House
 from domain.kernel.command import Command, Reserved
 from domain.kernel.context import Actor
 from domain.kernel.perform import Receipt, Request
+from domain.kernel.values import Source
+from projections.kernel.aside import ASIDE, AsideRow
+from projections.kernel.sources import MAP, origin
+
+MAPS = ("sources", "aside")
+CATCH_UP_SECONDS = 120.0
+"""How long an import waits for the id map; after that it goes on with what there is."""
 
 
 class HouseIntake:
@@ -16,6 +28,7 @@ class HouseIntake:
     def __init__(self, house: House, actor: Actor) -> None:
         self._house = house
         self._actor = actor
+        self._sources = Sources(house.api, house.keys, actor.tenant)
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform the command under an idempotency key."""
@@ -37,6 +50,63 @@ class HouseIntake:
     async def find(self, reserved: Reserved) -> str | None:
         """The stream id that a reserved value stands for, if any."""
         return await self._house.log.find(self._actor.tenant, reserved)
+
+    async def find_all(self, reserved: Sequence[Reserved]) -> Mapping[Reserved, str]:
+        """The stream ids of those values that stand for a stream."""
+        return await self._house.log.find_all(self._actor.tenant, reserved)
+
+    async def catch_up(self) -> None:
+        """Wait until the id map holds the whole log; a map that stays behind costs time only."""
+        with suppress(PositionTimeout):
+            await self._house.progress.reach_head(
+                self._actor.tenant, MAPS, seconds=CATCH_UP_SECONDS
+            )
+
+    async def known(self, sources: Collection[tuple[str, str, str]]) -> Mapping[str, Known]:
+        """The id map's rows of these resources."""
+        rows = await self._sources.by_origin(MAP, [origin(*one) for one in sources])
+        return {
+            named: Known(
+                str(row["stream"]),
+                str(row["chart"]) if row["chart"] else None,
+                row["version"],
+                row["digest"],
+                bytes(row["label"]).hex(),
+            )
+            for named, row in rows.items()
+        }
+
+    async def label(self, category: str) -> str:
+        """The keyed hash of a sensitive category."""
+        return await self._sources.label(category)
+
+    async def waiting(self, reason: str | None = None) -> Sequence[Waiting]:
+        """Everything that is set aside, oldest first."""
+        await self.catch_up()
+        found: list[Waiting] = []
+        before = NEWEST
+        while rows := await self._sources.aside(ASIDE, reason=reason, before=before):
+            before = rows[-1].position
+            found += [
+                Waiting(
+                    stream=row.id,
+                    reason=row.reason,
+                    original=body.original,
+                    at=body.at,
+                    url=body.url,
+                )
+                for row in rows
+                for body in (cast(AsideRow, row.body),)
+            ]
+        return found[::-1]
+
+    async def aside(self, sources: Collection[tuple[str, str, str]]) -> Collection[str]:
+        """Those of the resources that are set aside now."""
+        return (await self._sources.by_origin(ASIDE, [origin(*one) for one in sources])).keys()
+
+    async def received(self, original: Source) -> bytes:
+        """The bytes of a resource exactly as received."""
+        return await received_bytes(self._house, self._actor.tenant, original.object or "")
 
 
 async def received_bytes(house: House, tenant: str, object_id: str) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from demo.stories import adults, diabetes, elders, families, hearts, lakeside
+from demo.stories import adults, around, diabetes, elders, families, hearts, lakeside
 from demo.stories.chart import Chart
 
 __all__ = ["Story", "bundle_bytes", "expected_counts", "stories"]
@@ -68,6 +68,7 @@ def expected_counts(story: Story) -> dict[str, int]:
 
 
 def _told(chart: Chart, tagline: str) -> Story:
+    around.surround(chart)
     person = chart.person
     return Story(
         chart.key, person.name, tagline, person.language, chart.clinic.tenant, chart.bundle()

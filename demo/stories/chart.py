@@ -25,7 +25,7 @@ class Chart(Record):
     ) -> None:
         """A problem-list entry; it is resolved on `abated`, if given."""
         dates = {"abatementDateTime": abated} if abated else {}
-        self._add(
+        self.add(
             "Condition",
             visit.labels,
             clinicalStatus=_status("condition-clinical", "resolved" if abated else "active"),
@@ -52,7 +52,7 @@ class Chart(Record):
         onset: str = "",
     ) -> None:
         """A confirmed allergy; `kind` is medication, food or environment."""
-        self._add(
+        self.add(
             "AllergyIntolerance",
             visit.labels,
             **_asked(self, visit, allergen),
@@ -65,13 +65,13 @@ class Chart(Record):
 
     def no_known_allergies(self, visit: Visit) -> None:
         """The statement that the patient was asked and has no allergy."""
-        self._add("AllergyIntolerance", visit.labels, **_asked(self, visit, NO_KNOWN_ALLERGY))
+        self.add("AllergyIntolerance", visit.labels, **_asked(self, visit, NO_KNOWN_ALLERGY))
 
     def vaccine(self, when: str, vaccine: Coding, dose: int | None = None) -> None:
         """A vaccination given at the clinic on the day `when`, at ten in the morning."""
         given = local_time(f"{when} 10:00").isoformat()
         protocol = {"protocolApplied": [{"doseNumberPositiveInt": dose}]} if dose else {}
-        self._add("Immunization", (), **_immunization(self, vaccine, given), **protocol)
+        self.add("Immunization", (), **_immunization(self, vaccine, given), **protocol)
 
     def medication(
         self,
@@ -84,7 +84,7 @@ class Chart(Record):
     ) -> None:
         """A prescription written at the visit; no longer valid from the day `stopped`."""
         validity = {"start": visit.day} | ({"end": stopped} if stopped else {})
-        self._add(
+        self.add(
             "MedicationRequest",
             visit.labels,
             status="stopped" if stopped else "active",
@@ -127,12 +127,12 @@ class Chart(Record):
             "category": [concept(panel.report_category)],
             "code": concept(panel.code, text=panel.name),
             "result": [
-                self._add("Observation", labels, status=each, **fields, **timing)
+                self.add("Observation", labels, status=each, **fields, **timing)
                 for (_, fields), each in zip(results, statuses, strict=True)
             ],
         }
         ending = {"conclusion": conclusion} if conclusion else {}
-        self._add("DiagnosticReport", labels, **report, **timing, **ending)
+        self.add("DiagnosticReport", labels, **report, **timing, **ending)
 
 
 def _asked(record: Record, visit: Visit, code: Coding) -> Json:

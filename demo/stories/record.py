@@ -31,7 +31,7 @@ class Record:
         self._numbers: Counter[str] = Counter()
         self._resources: list[Json] = []
         self._shared: dict[str, Json] = {}
-        self.organization = self._share(clinic.organization())
+        self.organization = self.share(clinic.organization())
         identity = stable_id(f"{key}/Patient")
         self.patient: Json = {"reference": f"urn:uuid:{identity}", "display": person.name}
         self._resources.append(person.resource(identity, clinic, self.organization))
@@ -48,9 +48,9 @@ class Record:
     ) -> Visit:
         """An encounter that starts at local time `when`; `by` is the clinician's key."""
         start = local_time(when)
-        clinician = self._share(self.clinic.practitioner(by))
+        clinician = self.share(self.clinic.practitioner(by))
         end = start + timedelta(minutes=kind.minutes if minutes is None else minutes)
-        reference = self._add(
+        reference = self.add(
             "Encounter",
             labels,
             status="finished",
@@ -108,7 +108,7 @@ class Record:
     def _observe(
         self, visit: Visit, code: Coding, text: str, kind: list[Json], **value: object
     ) -> None:
-        self._add(
+        self.add(
             "Observation",
             visit.labels,
             status="final",
@@ -121,14 +121,16 @@ class Record:
             **value,
         )
 
-    def _add(self, resource_type: str, labels: tuple[Coding, ...], /, **fields: object) -> Json:
+    def add(self, resource_type: str, labels: tuple[Coding, ...], /, **fields: object) -> Json:
+        """A resource of this patient; returns the reference to it."""
         self._numbers[resource_type] += 1
         identity = stable_id(f"{self.key}/{resource_type}/{self._numbers[resource_type]}")
         meta = {"meta": {"security": [label.fhir for label in labels]}} if labels else {}
         self._resources.append({"resourceType": resource_type, "id": identity, **meta, **fields})
         return {"reference": f"urn:uuid:{identity}"}
 
-    def _share(self, resource: Json) -> Json:
+    def share(self, resource: Json) -> Json:
+        """A resource of the clinic, once; returns the reference to it."""
         identity = str(resource["id"])
         self._shared.setdefault(identity, resource)
         return {"reference": f"urn:uuid:{identity}"}

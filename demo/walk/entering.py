@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import redis.asyncio
 
-from adapters.fhir.reading import read_bundle
+from adapters.fhir.files import read_bundle
 from adapters.postgres.migrate import migrations_at_hand
 from api.inbound.fhir import HouseIntake, received_bytes
 from demo.people import ORGANIZATIONS

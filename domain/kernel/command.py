@@ -60,17 +60,25 @@ class Reserved:
 class Stream:
     """A stream that a command reads, writes, or both.
 
-    Exactly one of `id` and `reserved` is given. `owner` names whose key seals its events: a chart,
-    a person, or None for the organisation; OWN stands for the stream's own id. `any_version` lets
-    others append in between (audit streams); such a stream is not loaded and its state is `Filed`.
+    Exactly one of `id` and `reserved` is given. `also` are values that stand for the same stream:
+    the first of them all that is known decides, and what is written reserves the rest. `owner`
+    names whose key seals its events: a chart, a person, or None for the organisation; OWN stands
+    for the stream's own id. `any_version` lets others append in between (audit streams); such a
+    stream is not loaded and its state is `Filed`.
     """
 
     fold: type[State]
     id: str | None = None
     reserved: Reserved | None = None
+    also: tuple[Reserved, ...] = ()
     chart: str | None = None
     owner: str | None = None
     any_version: bool = False
+
+    @property
+    def values(self) -> tuple[Reserved, ...]:
+        """Every value that it may be known by."""
+        return () if self.reserved is None else (self.reserved, *self.also)
 
 
 OWN = "own"
@@ -109,6 +117,14 @@ class Command(Generic[S]):
     def streams(self) -> tuple[Stream, ...]:
         """The streams, the one that plain yields go to first."""
         raise NotImplementedError
+
+    def further(self, _states: tuple[State, ...]) -> tuple[Stream, ...]:
+        """Streams that are known only from what others say; asked until it names no more.
+
+        `_states` are those of `streams` and of what was named before, in that order; `decide` gets
+        all of them.
+        """
+        return ()
 
     def subject(self, _state: S) -> Subject:
         """Whom the rule is asked about; the organisation unless overridden."""

@@ -57,13 +57,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A proxy grant in force: what it opens, until when, and where it stands in the log."""
+    """A proxy grant in force: what it opens, until when, and where it stands in the log.
+
+    `chart_version` is that of the chart's own stream, which says of merges and of a death.
+    """
 
     chart: str
     scopes: frozenset[str]
     stream: str
     version: int
     until: datetime | None = None
+    chart_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +95,17 @@ class RoleHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """What the permission read models say of an actor, at `position` of the tenant's log."""
+    """What the permission read models say of an actor, at `position` of the tenant's log.
+
+    `person_version` is that of the person's stream, which says whose charts are theirs.
+
+    About the chart that was asked for: `kin` are it and the charts that merges made one patient's
+    with it, the survivor first; `deceased` says that the patient has died. `merged` are those of
+    the known charts that are a part of another one.
+    """
 
     person: str | None = None
+    person_version: int | None = None
     practitioner: str | None = None
     account_stream: str | None = None
     account_version: int = 0
@@ -101,6 +113,9 @@ class Authority:
     grants: tuple[Grant, ...] = ()
     relations: tuple[CareRelation, ...] = ()
     roles: tuple[RoleHeld, ...] = ()
+    kin: tuple[str, ...] = ()
+    merged: frozenset[str] = frozenset()
+    deceased: bool = False
     position: int = 0
 
     def holds(self, *roles: str) -> RoleHeld | None:

@@ -28,12 +28,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A stream as recalled: its id, version, and events (none where `any_version`)."""
+    """A stream as recalled: its id, version, and events (none where `any_version`).
+
+    `unclaimed` are the values of the stream that stand for nothing yet.
+    """
 
     id: str
     version: int
     events: tuple[Recorded, ...] = ()
     fresh: bool = False
+    unclaimed: tuple[Reserved, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

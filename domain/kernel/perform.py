@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from domain.kernel.command import OWN, At, Command, Stream
+from domain.kernel.command import OWN, At, Command, State, Stream
 from domain.kernel.context import Actor, Basis, Context
 from domain.kernel.event import Event
 from domain.kernel.log import (
@@ -43,7 +43,7 @@ Denial = Callable[[Actor, str, str | None, datetime], tuple[str, Event]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a caller gets: positions in the tenant's log and the ids of the command's streams.
+    """What a caller gets: positions in the tenant's log and the ids of the command's own streams.
 
     `first` and `last` are None where the wish was already true, and `streams` then leaves out what
     nobody ever opened; `repeated` says that the answer is the first outcome of an earlier call
@@ -83,7 +83,8 @@ async def perform(request: Request, log: Log, denial: Denial) -> Receipt:
         recall = await log.recall(actor.tenant, ident, fingerprint, streams)
         if recall.known is not None:
             return _again(actor.tenant, recall, recall.known, recall.same_request)
-        decided = await _decided(request, log, denial, streams, recall.streams)
+        every = await _with_further(request, log, (ident, fingerprint), recall)
+        decided = await _decided(request, log, denial, *every)
         wish, answer = await _written(log, decided.append(ident, fingerprint))
         match answer:
             case Appended(first, last):
@@ -99,6 +100,18 @@ async def perform(request: Request, log: Log, denial: Denial) -> Receipt:
             case Conflict("relied"):
                 await log.settle(actor.tenant)
     raise Busy()
+
+
+async def _with_further(
+    request: Request, log: Log, known_by: tuple[bytes, bytes], recall: Recall
+) -> tuple[tuple[Stream, ...], tuple[Loaded, ...]]:
+    """The command's streams, and those that it names after it has seen them."""
+    command, tenant = request.command, request.actor.tenant
+    streams, loaded = command.streams, recall.streams
+    while more := command.further(_states(streams, loaded)):
+        recall = await log.recall(tenant, *known_by, more)
+        streams, loaded = (*streams, *more), (*loaded, *recall.streams)
+    return streams, loaded
 
 
 async def _written(log: Log, wish: Append) -> tuple[Append, Appended | Conflict | Known]:
@@ -149,7 +162,7 @@ async def _decided(
     loaded: tuple[Loaded, ...],
 ) -> _Decided:
     command, actor, now = request.command, request.actor, log.now()
-    states = tuple(fold(stream, known) for stream, known in zip(streams, loaded, strict=True))
+    states = _states(streams, loaded)
     state = states[0] if len(states) == 1 else states
     subject = command.subject(state)
     authority = await log.authority(actor, subject)
@@ -169,16 +182,20 @@ async def _decided(
         tenant=actor.tenant,
         drafts=drafts,
         expected=tuple(
-            Expected(stream=known.id, version=None if stream.any_version else known.version)
-            for stream, known in pairs
+            dict.fromkeys(
+                Expected(stream=known.id, version=None if stream.any_version else known.version)
+                for stream, known in pairs
+            )
         ),
         relied=permit.relied,
         reservations=tuple(
-            (stream.reserved, known.id)
-            for stream, known in pairs
-            if drafts and known.fresh and stream.reserved
+            (value, known.id) for known in loaded if drafts for value in known.unclaimed
         ),
     )
+
+
+def _states(streams: tuple[Stream, ...], loaded: tuple[Loaded, ...]) -> tuple[State, ...]:
+    return tuple(fold(stream, known) for stream, known in zip(streams, loaded, strict=True))
 
 
 def _denied(request: Request, denial: Denial, chart: str | None, now: datetime) -> _Decided:

@@ -101,7 +101,8 @@ def _oneself(asking: Asking) -> Permit | None:
     own_person = subject.person is not None and subject.person == authority.person
     if not (own_chart or own_person) or authority.account_stream is None:
         return None
-    return Permit(Basis("own-record", authority.person), _relied(authority))
+    person = (authority.person or "", authority.person_version)
+    return Permit(Basis("own-record", authority.person), _relied(authority, person))
 
 
 def _treating(asking: Asking) -> Permit | None:
@@ -121,11 +122,15 @@ def _treating(asking: Asking) -> Permit | None:
     return None
 
 
-def _relied(authority: Authority, *streams: tuple[str, int]) -> tuple[tuple[str, int], ...]:
-    """What a permit stands on: the account, which may be closed, and what else the clause names."""
+def _relied(authority: Authority, *streams: tuple[str, int | None]) -> tuple[tuple[str, int], ...]:
+    """What a permit stands on: the account, which may be closed, and what else the clause names.
+
+    A stream whose version is not known is left out.
+    """
+    known = tuple((stream, version) for stream, version in streams if version is not None)
     if authority.account_stream is None:
-        return streams
-    return ((authority.account_stream, authority.account_version), *streams)
+        return known
+    return ((authority.account_stream, authority.account_version), *known)
 
 
 def _over(until: datetime | None, now: datetime) -> bool:
@@ -139,7 +144,11 @@ def proxy(scope: str) -> Clause:
         for grant in asking.authority.grants:
             in_force = grant.chart == asking.subject.chart and not _over(grant.until, asking.now)
             if in_force and scope in grant.scopes:
-                relied = _relied(asking.authority, (grant.stream, grant.version))
+                relied = _relied(
+                    asking.authority,
+                    (grant.stream, grant.version),
+                    (grant.chart, grant.chart_version),
+                )
                 return Permit(Basis("proxy-grant", grant.stream), relied, sensitive=False)
         return None
 

@@ -115,13 +115,32 @@ class Period:
     end: Moment | None = None
 
 
+UNKNOWN = Concept(
+    (Coding("http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown", "Unknown"),)
+)
+"""Why there is no value where the source gave no reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """An element that a source left out on purpose, and why (FHIR data-absent-reason)."""
+
+    element: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a filed fact came from: assigning system, its type and id there, and the sealed
-    original (object id, SHA-256 of the sealed bytes)."""
+    original (object id, keyed digest of the received bytes).
+
+    `version` and `updated` are what the system itself said of its version, as written.
+    """
 
     system: str
     type: str
     id: str
     object: str | None = None
     digest: str | None = None
+    version: str | None = None
+    updated: str | None = None

@@ -2,7 +2,30 @@
 
 from dataclasses import dataclass
 
-from domain.kernel.values import Concept, Moment, Period, Quantity, ReferenceRange
+from domain.kernel.values import (
+    Absence,
+    Concept,
+    Moment,
+    Period,
+    Quantity,
+    ReferenceRange,
+)
+from domain.records.plans import (
+    CarePlan,
+    Device,
+    Document,
+    Goal,
+    ImagingStudy,
+    Procedure,
+    Provenance,
+)
+from domain.records.statements import (
+    Answers,
+    FamilyHistory,
+    Flag,
+    RelatedPerson,
+    RiskAssessment,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +122,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One fact: exactly one of its parts is given, beside the encounter it belongs to."""
+    """One fact: exactly one of its parts is given, beside the encounter it belongs to.
+
+    `absent` are the elements that the source left out, each with its reason.
+    """
 
     encounter: str | None = None
     condition: Condition | None = None
@@ -107,3 +133,16 @@ class Fact:
     immunization: Immunization | None = None
     observation: Observation | None = None
     note: Note | None = None
+    procedure: Procedure | None = None
+    document: Document | None = None
+    care_plan: CarePlan | None = None
+    goal: Goal | None = None
+    device: Device | None = None
+    provenance: Provenance | None = None
+    imaging_study: ImagingStudy | None = None
+    family_history: FamilyHistory | None = None
+    flag: Flag | None = None
+    related_person: RelatedPerson | None = None
+    answers: Answers | None = None
+    risk: RiskAssessment | None = None
+    absent: tuple[Absence, ...] = ()

@@ -13,6 +13,7 @@ from domain.kernel.context import Subject
 from domain.kernel.event import Event
 from domain.kernel.items import Item, relabelled
 from domain.kernel.labels import Label
+from domain.kernel.refusal import Refusal
 from domain.kernel.rule import may, oneself, operator, proxy, role, system, treating
 from domain.kernel.values import Moment, Source
 from domain.records.facts import Fact
@@ -73,6 +74,12 @@ class RecordWithdrawn(Event, name="records.record-withdrawn", version=1):
     def withdrawn(self) -> str:
         """The item."""
         return self.item
+
+
+class ResourceUnusable(Refusal):
+    """The corrected resource cannot be used. Send the whole resource as FHIR R4 JSON."""
+
+    why: str
 
 
 view = may("records.view", oneself, proxy("records"), treating)

@@ -77,9 +77,14 @@ def likeness(concept: Concept, at: Moment | None, *more: str) -> str:
     """
     if at is None:
         return ""
-    coded = next((f"{c.system}|{c.code}" for c in concept.codings if c.code), None)
-    named = coded or concept.words.casefold()
+    named = code_of(concept)
     return "\n".join((named, at.text[:10], *more)) if named else ""
+
+
+def code_of(concept: Concept) -> str:
+    """`system|code` of the first coding, else the words in small letters."""
+    coded = next((f"{c.system or ''}|{c.code}" for c in concept.codings if c.code), None)
+    return coded or concept.words.casefold()
 
 
 def _instant(at: Moment | None) -> datetime:

@@ -11,6 +11,9 @@ from domain.kernel.event import Recorded
 from domain.kernel.perform import Receipt
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.rule import Rule
+from domain.kernel.values import Source
+from domain.records import RepairResource
+from domain.registry import Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,68 @@ class TrailQuery:
     until: datetime | None
     first: int
     before: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A received resource that is set aside: why, and where it came from."""
+
+    id: str
+    reason: str
+    position: int
+    since: datetime
+    original: Source
+    version: int
+    at: str | None
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one statement changed: the field, and what it said before and after, in words."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A statement of an item, or its end; `what` is `stated`, `changed`, `relabelled`, `withdrawn`.
+
+    `changes` are empty where nothing changed or where the content is not this patient's.
+    """
+
+    event: str
+    version: int
+    what: str
+    at: datetime
+    occurred: str
+    by: str
+    reason: str | None
+    source: str | None
+    labels: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What staff want to change of an item: one of resource (FHIR JSON), codes, and withdrawal."""
+
+    record: str
+    reason: str
+    expected_version: int | None = None
+    resource: str | None = None
+    codes: tuple[str, ...] | None = None
+    refile_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Who saw an item: the accounts and the applications, by id."""
+
+    people: tuple[str, ...]
+    applications: tuple[str, ...]
 
 
 class Ids(Protocol):
@@ -44,6 +109,19 @@ class Ids(Protocol):
         """An opaque token of a log position."""
 
 
+class Entries(Protocol):
+    """Single entries of a record: their past, whom they reached, and what staff change."""
+
+    async def history(self, record: str) -> tuple[Version, ...]:
+        """Every version of an item, newest first. Raises NotFound."""
+
+    async def reached(self, record: str) -> Reach:
+        """Who saw an item. Raises NotFound."""
+
+    async def amend(self, amendment: Amendment, key: str) -> tuple[Receipt, Reach]:
+        """Correct, relabel or withdraw an item; and who had seen it. Raises a Refusal."""
+
+
 class SchemaContext(Protocol):
     """One operation of one caller. Whatever it reads is in the log before the answer leaves."""
 
@@ -54,6 +132,10 @@ class SchemaContext(Protocol):
     @property
     def ids(self) -> Ids:
         """The tenant's opaque ids."""
+
+    @property
+    def entries(self) -> Entries:
+        """Single entries of records."""
 
     def now(self) -> datetime:
         """The clock."""
@@ -68,8 +150,11 @@ class SchemaContext(Protocol):
     async def display_name(self, rule: Rule) -> str:
         """The caller's own display name. Raises NotFound where the rule refuses."""
 
-    async def may_open(self, rule: Rule, chart: str) -> bool:
-        """Whether the rule permits; a refusal is put on record."""
+    async def opened(self, rule: Rule, chart: str) -> tuple[str, ...]:
+        """The charts that the rule opens of those that are one patient's by merges with this one.
+
+        The survivor comes first; none where the rule refuses, and that is put on record.
+        """
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position. Raises NotFound and Unavailable."""
@@ -88,11 +173,28 @@ class SchemaContext(Protocol):
         Charts whose panel is closed to the caller or set aside are left out, without a refusal.
         """
 
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching, newest first, and whether more follow. Raises NotFound."""
+
     async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
         """Events of the trail and whether more follow. Raises NotFound."""
 
     async def position_at(self, chart: str, at: datetime | None) -> int:
         """The last position committed by then. Raises NotFound."""
 
+    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
+        """The other charts that were one patient's by merges with this one at a position."""
+
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command under an idempotency key. Raises its Refusal."""
+
+    async def set_aside(
+        self, first: int, before: int | None, reason: str | None
+    ) -> tuple[tuple[Aside, ...], bool]:
+        """Received resources that are set aside, and whether more follow. Raises NotFound."""
+
+    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
+        """File a resource that is set aside from its kept bytes or from `content`, and close it.
+
+        Raises NotFound, StaleVersion and StillSetAside.
+        """

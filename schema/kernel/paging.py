@@ -129,6 +129,7 @@ async def panel_page(
     after: str | None,
     node: Callable[[SchemaContext, Row], T],
     kind: str | None = None,
+    matching: tuple[tuple[str, str], ...] = (),
 ) -> Connection[T]:
     """One ruled read of a panel as a connection."""
     context = info.context
@@ -138,6 +139,8 @@ async def panel_page(
         first=checked(first),
         after=None if after is None else place_of(context, after),
         kind=kind,
+        matching=matching,
+        others=where.others,
     )
     page = await context.read(select, where.as_of)
     return connected(
@@ -150,11 +153,15 @@ async def panel_page(
 
 
 class Where:
-    """Whose record, and as of which position (None: now)."""
+    """Whose record, and as of which position (None: now).
 
-    def __init__(self, chart: str, as_of: int | None = None) -> None:
+    `others` are charts of the same patient that are read as one with `chart`.
+    """
+
+    def __init__(self, chart: str, as_of: int | None = None, others: tuple[str, ...] = ()) -> None:
         self.chart = chart
         self.as_of = as_of
+        self.others = others
 
 
 def placed(at: datetime, ident: str) -> str:

@@ -67,6 +67,11 @@ class Concept:
         return cast("Concept | None", concept)
 
 
+def why_absent(given: values.Concept | None, *said: object) -> Concept | None:
+    """Why there is no value; null where one of what was said is there."""
+    return None if any(one is not None for one in said) else Concept.of(given or values.UNKNOWN)
+
+
 @strawberry.type(directives=ruled(shape), description="A measured amount.")
 class Quantity:
     """FHIR Quantity; the number keeps the digits it was written with."""

@@ -37,6 +37,9 @@ OPERATIONS = {
     "worklist": "{ worklist { edges { node { chart } } } }",
     "auditTrail": "query ($chart: ID!) { auditTrail(chart: $chart) { pageInfo { endCursor } } }",
     "recordAsOf": "query ($chart: ID!) { recordAsOf(chart: $chart) { patient { id } } }",
+    "matches": "{ matches { pageInfo { hasNextPage } } }",
+    "reviewMerge": f"""mutation ($chart: ID!, $key: String!) {{ reviewMerge(input: {{
+      idempotencyKey: $key, chart: $chart, reason: "the matrix"}}) {CHANGED} }}""",
     "grantProxyAccess": f"""mutation ($chart: ID!, $grantee: ID!, $key: String!) {{
       grantProxyAccess(input: {{idempotencyKey: $key, chart: $chart, grantee: $grantee,
         kind: HELPER, scopes: [MESSAGING]}}) {CHANGED} }}""",
@@ -63,6 +66,7 @@ PERSONAS: dict[str, str | None] = {
     "clinician whose role ended": "retired",
     "front desk": "sam",
     "compliance": "priya",
+    "health information management": "nora",
     "other tenant: patient": "noor",
     "other tenant: proxy": "aoife",
     "other tenant: clinician": "lindgren",

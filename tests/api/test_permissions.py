@@ -70,6 +70,8 @@ def test_the_approved_policy_denies_what_must_never_be_allowed() -> None:
     for name in PERSONAS:
         if policy[name]["auditTrail"] == "allow" or policy[name]["recordAsOf"] == "allow":
             assert name.endswith("compliance")
+        if policy[name]["matches"] == "allow" or policy[name]["reviewMerge"] == "allow":
+            assert name == "health information management"
 
 
 _OWN_DOORS = ("me", "record-own", "worklist")
@@ -79,8 +81,9 @@ _OWN_DOORS = ("me", "record-own", "worklist")
     "persona",
     ["other patient", "proxy after withdrawal", "person with a closed account",
      "clinician not treating", "clinician who left the care team", "clinician whose role ended",
-     "front desk", "compliance", "other tenant: patient", "other tenant: proxy",
-     "other tenant: clinician", "other tenant: front desk", "other tenant: compliance"],
+     "front desk", "compliance", "health information management", "other tenant: patient",
+     "other tenant: proxy", "other tenant: clinician", "other tenant: front desk",
+     "other tenant: compliance"],
 )  # fmt: skip
 async def test_with_every_rule_saying_yes_the_database_shows_no_foreign_row(
     crowd: World, monkeypatch: pytest.MonkeyPatch, persona: str

@@ -16,6 +16,7 @@ from adapters.postgres.trail import Trail
 from api.app import Door, application
 from api.auth.tokens import DEMO_ISSUER, DemoIssuer, TokenVerifier
 from api.house import House, open_house, projecting
+from api.lane import LaneLimits
 from api.opaque import OpaqueIds
 from api.settings import Settings
 from demo.people import PEOPLE
@@ -123,6 +124,8 @@ class World:
         return await self.trail(tenant).events(range(position + 1, head + 1))
 
 
+PATIENT = LaneLimits(in_service=8, per_caller=8, dear=8, new=8, patience_s=60, overload_s=60)
+"""A gate at which nobody is refused for a busy machine's sake: it has tests of its own."""
 NAMES = [projection.name for projection in PROJECTIONS]
 
 
@@ -181,7 +184,7 @@ async def inhabited(house: House, seeded: Seeded, folder: Path) -> AsyncIterator
     """The API over an open house that already has its people."""
     issuer = DemoIssuer.load_or_create(folder / "issuer.pem")
     verifier = TokenVerifier({DEMO_ISSUER: issuer.issuer}, "anamnesis", profile="demo")
-    app = application(house, verifier)
+    app = application(house, verifier, limits=PATIENT)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app)) as client:
         yield World(
             house=house,

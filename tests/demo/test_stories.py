@@ -97,8 +97,8 @@ def test_there_are_at_least_twelve_people_in_two_clinics() -> None:
     assert len({story.key for story in stories()}) == len(tenants)
 
 
-def test_all_bundles_together_hold_700_to_1500_resources() -> None:
-    assert 700 <= sum(len(entries(story)) for story in stories()) <= 1500
+def test_all_bundles_together_hold_700_to_1600_resources() -> None:
+    assert 700 <= sum(len(entries(story)) for story in stories()) <= 1600
 
 
 def test_another_process_makes_the_same_bytes() -> None:

@@ -3,7 +3,6 @@
 from domain.care import (
     CareTeamJoined,
     CareTeamLeft,
-    Encounter,
     EncounterCorrected,
     EncounterReported,
     JoinCareTeam,
@@ -15,6 +14,7 @@ from domain.care import (
 from domain.kernel.command import Reserved
 from domain.kernel.context import Subject
 from domain.kernel.event import Erased, Unknown
+from domain.kernel.items import Item
 from domain.kernel.values import Moment, Period, Source
 from tests.story import given
 
@@ -63,11 +63,11 @@ def test_an_encounter_happened_when_it_began() -> None:
 def test_an_encounter_is_found_by_its_id_at_the_source_and_belongs_to_the_chart() -> None:
     [stream] = reporting(PLANNED).streams
     assert (stream.reserved, stream.chart) == (Reserved(ENCOUNTER, "c|enc-1"), "c")
-    assert reporting(PLANNED).subject(Encounter.initial("e")) == Subject(chart="c")
+    assert reporting(PLANNED).subject(Item[Visit].initial("e")) == Subject(chart="c")
 
 
 def test_an_erased_encounter_does_not_change_what_was_reported() -> None:
-    state = Encounter("e", PLANNED)
+    state = Item("e", PLANNED)
     assert state.evolve(Erased(EncounterReported.type_name)) == state
 
 

@@ -1,5 +1,7 @@
 """The directory: entries as last listed, roles held."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from domain import directory
@@ -13,6 +15,7 @@ from domain.directory import (
     NotListed,
     Organization,
     OrganizationListed,
+    PeriodEndsTooEarly,
     Practitioner,
     PractitionerListed,
     RoleEnded,
@@ -22,7 +25,7 @@ from domain.directory import (
 from domain.kernel.command import Reserved
 from domain.kernel.event import Erased, Unknown
 from domain.kernel.values import Name, Source
-from tests.story import given
+from tests.story import NOW, given
 
 EHR = Source("urn:ehr", "Organization", "1")
 CLINIC = Organization(name="Riverside Clinic")
@@ -84,6 +87,24 @@ def test_a_role_ends_once_and_can_be_given_again() -> None:
     ended.when(give).then(RoleGiven(role="clinician"))
 
 
+def test_another_period_ends_the_earlier_one_in_the_same_act() -> None:
+    listed = PractitionerListed(practitioner=GREY)
+    until = NOW + timedelta(days=30)
+    give = GiveRole(practitioner="p", role="clinician", until=until)
+    held = RoleGiven(role="clinician", until=until)
+    ended = RoleEnded(role="clinician")
+    given(listed, RoleGiven(role="clinician")).when(give).then(ended, held).when(give).then()
+
+
+@pytest.mark.parametrize("since", [None, NOW + timedelta(days=2)])
+def test_a_period_that_ends_before_it_begins_or_has_passed_is_refused(
+    since: datetime | None,
+) -> None:
+    until = NOW if since is None else since
+    give = GiveRole(practitioner="p", role="clinician", since=since, until=until)
+    given(PractitionerListed(practitioner=GREY)).when(give).refused(PeriodEndsTooEarly, until=until)
+
+
 def test_nobody_who_is_not_listed_is_given_a_role() -> None:
     give = GiveRole(practitioner="p", role="clinician")
     given().when(give).refused(NotListed)
@@ -99,11 +120,11 @@ def test_an_entry_keeps_its_roles_when_it_is_listed_again() -> None:
     state = Listing.initial("p")
     for event in (RoleGiven(role="clinician"), PractitionerListed(practitioner=GREY)):
         state = state.evolve(event)
-    assert state == Listing("p", GREY, frozenset({"clinician"}))
+    assert state == Listing("p", GREY, (RoleGiven(role="clinician"),))
 
 
 def test_erased_and_unknown_events_leave_an_entry_as_it_was() -> None:
-    state = Listing("p", GREY, frozenset({"clinician"}))
+    state = Listing("p", GREY, (RoleGiven(role="clinician"),))
     assert state.evolve(Erased("directory.role-given")) == state
     assert state.evolve(Unknown("directory.place-listed", 1)) == state
 

@@ -7,10 +7,10 @@ from hypothesis import given as examples
 from domain.kernel.command import Reserved
 from domain.kernel.context import Subject
 from domain.kernel.event import Erased
+from domain.kernel.items import Item
 from domain.kernel.values import Concept, Moment, Source
 from domain.prescriptions import (
     MedicationOrder,
-    Prescription,
     PrescriptionReported,
     ReportPrescription,
 )
@@ -36,6 +36,7 @@ def reported(order: MedicationOrder) -> PrescriptionReported:
 
 @examples(order=anything(MedicationOrder))
 def test_any_order_is_reported_exactly_as_given_and_only_once(order: MedicationOrder) -> None:
+    order = replace(order, kind="order")
     given().when(reporting(order)).then(reported(order)).when(reporting(order)).then()
 
 
@@ -45,12 +46,12 @@ def test_a_stopped_order_is_reported_again() -> None:
 
 
 def test_an_erased_report_does_not_change_what_was_reported() -> None:
-    state = Prescription("x", ORDER)
+    state = Item("x", ORDER)
     assert state.evolve(Erased(PrescriptionReported.type_name)) == state
 
 
 def test_a_prescription_is_found_by_its_id_at_the_source_and_is_about_its_chart() -> None:
     [stream] = reporting(ORDER).streams
     assert (stream.reserved, stream.chart) == (Reserved(RX, "c|rx-1"), "c")
-    assert reporting(ORDER).subject(Prescription.initial("x")) == Subject(chart="c")
+    assert reporting(ORDER).subject(Item.initial("x")) == Subject(chart="c")
     assert reporting(ORDER).occurred == Moment("2026-01-02")

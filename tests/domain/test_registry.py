@@ -2,19 +2,26 @@
 
 from dataclasses import replace
 
+import pytest
+
 from domain.kernel.command import OWN, At, Reserved
 from domain.kernel.event import Erased, Unknown
+from domain.kernel.refusal import NotFound
 from domain.kernel.values import Identifier, Moment, Name, Source
 from domain.registry import (
     Chart,
     ChartLinked,
     ChartOpened,
+    CorrectDeath,
+    DeathCorrected,
     DeathReported,
+    DeathTimeUnclear,
     Demographics,
     DemographicsReported,
     Person,
     PersonRegistered,
     RegisterPerson,
+    ReportDeath,
     ReportPatient,
 )
 from tests.story import On, given
@@ -77,6 +84,36 @@ def test_a_new_patient_who_has_died_gets_everything_in_order() -> None:
         At(PERSON, PersonRegistered(first_chart=CHART)),
         At(PERSON, ChartLinked(chart=CHART, evidence="first chart")),
     )
+
+
+def test_a_death_that_was_corrected_is_not_reported_by_repeating_it() -> None:
+    died = reported(died=True, death=Moment("2026-02-01"))
+    later = reported(died=True, death=Moment("2026-03-01"))
+    story = given(*KNOWN).when(died).then(DeathReported(at=Moment("2026-02-01")))
+    wrong = On(CHART, DeathCorrected(reason="a namesake"))
+    corrected = given(*story.facts, wrong)
+    corrected.when(died).then()
+    corrected.when(later).then(DeathReported(at=Moment("2026-03-01")))
+
+
+def test_staff_report_a_death_once_and_take_it_back_once() -> None:
+    opened = On("a", OPENED)
+    march = Moment("2026-03")
+    story = given(opened).when(ReportDeath(chart="a")).then(DeathReported())
+    story.when(ReportDeath(chart="a")).then()
+    dated = story.when(ReportDeath(chart="a", at=march)).then(DeathReported(at=march))
+    wrong = CorrectDeath(chart="a", reason="a namesake")
+    dated.when(wrong).then(DeathCorrected(reason="a namesake")).when(wrong).then()
+
+
+@pytest.mark.parametrize("at", ["soon", "2026-03-15", "2026-13", "2026-03-14T10:00:00"])
+def test_a_time_of_death_is_a_date_that_has_been(at: str) -> None:
+    given(On("a", OPENED)).when(ReportDeath(chart="a", at=Moment(at))).refused(DeathTimeUnclear)
+
+
+def test_nobody_dies_in_a_chart_that_is_not_there() -> None:
+    given().when(ReportDeath(chart="a")).refused(NotFound)
+    given().when(CorrectDeath(chart="a", reason="r")).refused(NotFound)
 
 
 def test_an_erased_chart_is_not_opened_again() -> None:

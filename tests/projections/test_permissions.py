@@ -50,9 +50,10 @@ def test_an_entry_is_a_row_of_its_kind_and_moves_its_stream() -> None:
 
 def test_a_role_is_a_row_while_it_is_held_and_both_ends_move_the_stream() -> None:
     row = {"practitioner": STREAM, "role": "clinician"}
-    given = recorded(RoleGiven(role="clinician"), version=3, chart=None)
+    given = recorded(RoleGiven(role="clinician", until=AT), version=3, chart=None)
     ended = recorded(RoleEnded(role="clinician"), version=3, chart=None)
-    assert list(directory.project(given)) == [VERSION_3, Put(directory.ROLE, row)]
+    held = {**row, "since": None, "until": AT}
+    assert list(directory.project(given)) == [VERSION_3, Put(directory.ROLE, held)]
     assert list(directory.project(ended)) == [VERSION_3, Drop(directory.ROLE, row)]
 
 
@@ -161,6 +162,6 @@ def test_a_withdrawal_that_cannot_be_read_closes_what_it_may_have_closed(
     ]
     left = recorded(kind(CareTeamLeft.type_name))
     assert list(care.project(left)) == [
-        Drop(care.ENCOUNTER, {"chart": CHART, "id": STREAM}),
+        *(Drop(t, {"chart": CHART, "id": STREAM}) for t in (care.ENCOUNTER, care.TEAM, care.ORDER)),
         Drop(care.RELATION, {"chart": CHART, "reference": STREAM}),
     ]

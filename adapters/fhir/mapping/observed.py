@@ -3,14 +3,25 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec import MsgspecError, json
+
 from adapters.fhir.mapping.values import (
+    amount,
     is_given,
     number,
     quantity,
     some_concept,
     start,
 )
-from adapters.fhir.resources import Observation, Range, Valued
+from adapters.fhir.resources import (
+    Extent,
+    Observation,
+    Range,
+    Ratio,
+    SampledData,
+    Valued,
+    decode,
+)
 from domain.kernel.values import Coding, Concept, Moment, Quantity, ReferenceRange
 
 _UNSUPPORTED = Coding(
@@ -20,7 +31,7 @@ _UNSUPPORTED = Coding(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A value[x]; `other` is the kind of a value that stays in the received bytes only."""
+    """A value[x]; `other` is the kind of a value that is told in words only."""
 
     quantity: Quantity | None = None
     coded: Concept | None = None
@@ -31,7 +42,8 @@ class Value:
     @property
     def absent_or_unsupported(self) -> Concept | None:
         """Why there is no value, for places that cannot name another kind of value."""
-        unsupported = Concept((_UNSUPPORTED,), self.other) if self.other else None
+        unread = self.other and self.text is None
+        unsupported = Concept((_UNSUPPORTED,), self.other) if unread else None
         return self.absent or unsupported
 
 
@@ -61,7 +73,61 @@ def _words(given: Valued) -> str | None:
         return given.value_string
     if given.value_boolean is not None:
         return "true" if given.value_boolean else "false"
-    return number(given.value_integer)
+    return number(given.value_integer) or _other_words(given)
+
+
+def _other_words(given: Valued) -> str | None:
+    """Range, ratio, time, dateTime, period or sampled data in words; numbers as written."""
+    try:
+        return next(
+            (
+                words(bytes(token)) or None
+                for token, words in (
+                    (given.value_range, _range),
+                    (given.value_ratio, _ratio),
+                    (given.value_time, _text),
+                    (given.value_date_time, _text),
+                    (given.value_period, _period),
+                    (given.value_sampled_data, _sampled),
+                )
+                if is_given(token)
+            ),
+            None,
+        )
+    except MsgspecError:
+        return None
+
+
+def _text(token: bytes) -> str:
+    return json.decode(token, type=str)
+
+
+def _range(token: bytes) -> str:
+    given = decode(token, Range)
+    low, high = amount(given.low), amount(given.high)
+    if low and high:
+        return f"{low} to {high}"
+    return f"{low} or more" if low else f"up to {high}" if high else ""
+
+
+def _ratio(token: bytes) -> str:
+    given = decode(token, Ratio)
+    return ":".join(filter(None, (amount(given.numerator), amount(given.denominator))))
+
+
+def _period(token: bytes) -> str:
+    given = decode(token, Extent)
+    return " to ".join(filter(None, (given.start, given.end)))
+
+
+def _sampled(token: bytes) -> str:
+    given = decode(token, SampledData)
+    points = len((given.data or "").split())
+    unit = (given.origin and (given.origin.unit or given.origin.code)) or ""
+    every = number(given.period)
+    return (
+        f"{points} samples{f' of {unit}' if unit else ''}{f', every {every} ms' if every else ''}"
+    )
 
 
 def _other_kind(given: Valued) -> str | None:

@@ -105,6 +105,14 @@ def quantity(given: Measure | None) -> Quantity | None:
     return Quantity(number(given.value), given.unit, given.code, given.system, given.comparator)
 
 
+def amount(given: Measure | None) -> str | None:
+    """The quantity in words; None for none."""
+    if given is None:
+        return None
+    parts = (f"{given.comparator or ''}{number(given.value) or ''}", given.unit or given.code)
+    return " ".join(filter(None, parts)) or None
+
+
 def identifiers(given: Iterable[BusinessIdentifier], source: str) -> tuple[Identifier, ...]:
     """Those with a value; an identifier without a system is one of the source."""
     return tuple(

@@ -1,16 +1,19 @@
 """An intake in memory: reservations, folded states and real decisions, without a database."""
 
 import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+from adapters.fhir.intake import Known, Waiting
 from domain.kernel.command import OWN, At, Command, Filed, Reserved, State, Stream
 from domain.kernel.event import Event
 from domain.kernel.perform import Receipt
 from domain.kernel.refusal import KeyReused
+from domain.kernel.values import Source
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -79,6 +82,36 @@ class Memory:
         await asyncio.sleep(0)
         return self.reservations.get(reserved)
 
+    async def find_all(self, reserved: Sequence[Reserved]) -> Mapping[Reserved, str]:
+        """Those that are reserved."""
+        return {one: self.reservations[one] for one in reserved if one in self.reservations}
+
+    async def catch_up(self) -> None:
+        """There is no map to wait for."""
+
+    async def known(self, sources: Collection[tuple[str, str, str]]) -> Mapping[str, Known]:
+        """Nothing: no map is kept here, so that every command is decided."""
+        del sources
+        return {}
+
+    async def label(self, category: str) -> str:
+        """The category itself."""
+        return category
+
+    async def waiting(self, reason: str | None = None) -> Sequence[Waiting]:
+        """Nothing comes back from here."""
+        del reason
+        return ()
+
+    async def aside(self, sources: Collection[tuple[str, str, str]]) -> Collection[str]:
+        """Nothing comes back from here."""
+        del sources
+        return ()
+
+    async def received(self, original: Source) -> bytes:
+        """Bytes are not kept here."""
+        raise KeyError(original.object)
+
     def events(self, kind: type[Event]) -> list[Any]:
         """All events of a type, in order."""
         return [written.event for written in self.log if isinstance(written.event, kind)]
@@ -99,15 +132,15 @@ class Memory:
         if len(self.log) < first:
             return Receipt(tenant="t", first=None, last=None, streams=ids)
         for stream, stream_id in zip(streams, ids, strict=True):
-            if stream.reserved:
-                self.reservations[stream.reserved] = stream_id
+            for value in stream.values:
+                self.reservations.setdefault(value, stream_id)
         return Receipt(tenant="t", first=first, last=len(self.log), streams=ids)
 
     def _stream_id(self, stream: Stream) -> str:
         if stream.id is not None:
             return stream.id
-        assert stream.reserved is not None
-        return self.reservations.get(stream.reserved) or str(uuid4())
+        known = (self.reservations.get(value) for value in stream.values)
+        return next(filter(None, known), None) or str(uuid4())
 
     def _state(self, stream: Stream, stream_id: str) -> State:
         if stream.any_version:

@@ -82,12 +82,7 @@ def test_an_observation_happened_at_the_best_time_known(
         ('"valueInteger": 0', "text", "0"),
         ('"valueCodeableConcept": {"text": "Yes"}', "coded", Concept((), "Yes")),
         ('"dataAbsentReason": {"text": "unknown"}', "absent", Concept((), "unknown")),
-        ('"valueSampledData": {"data": "1 2"}', "other_value", "SampledData"),
-        ('"valueRange": {"low": {"value": 1}}', "other_value", "Range"),
         ('"valueRatio": {}', "other_value", "Ratio"),
-        ('"valueTime": "10:00:00"', "other_value", "Time"),
-        ('"valueDateTime": "2010"', "other_value", "DateTime"),
-        ('"valuePeriod": {"start": "2010"}', "other_value", "Period"),
     ],
 )
 def test_each_kind_of_value_has_one_place(text: str, field: str, value: object) -> None:
@@ -96,6 +91,29 @@ def test_each_kind_of_value_has_one_place(text: str, field: str, value: object) 
     found = {place: getattr(filed(text), place) for place in places}
 
     assert found == {**dict.fromkeys(places), field: value}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ('"valueSampledData": {"data": "1 2", "period": 10}', "SampledData",
+         "2 samples, every 10 ms"),
+        ('"valueRange": {"low": {"value": 1.0}}', "Range", "1.0 or more"),
+        ('"valueRange": {"low": {"value": 1}, "high": {"value": 2, "unit": "mg"}}', "Range",
+         "1 to 2 mg"),
+        ('"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 128}}', "Ratio",
+         "1:128"),
+        ('"valueTime": "10:00:00"', "Time", "10:00:00"),
+        ('"valueDateTime": "2010"', "DateTime", "2010"),
+        ('"valuePeriod": {"start": "2010", "end": "2011-02"}', "Period", "2010 to 2011-02"),
+    ],
+)  # fmt: skip
+def test_other_kinds_of_values_are_told_in_words_with_their_digits(
+    text: str, kind: str, words: str
+) -> None:
+    fact = filed(text)
+
+    assert (fact.other_value, fact.text, fact.absent) == (kind, words, None)
 
 
 def test_an_observation_carries_components_interpretation_and_ranges() -> None:

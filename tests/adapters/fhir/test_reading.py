@@ -1,12 +1,14 @@
 """Reading FHIR files: exact bytes, and typed errors that never echo content."""
 
 import gzip
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from adapters.fhir import resources
-from adapters.fhir.reading import Malformed, Problem, Unreadable, bundles_at, read_bundle
+from adapters.fhir.files import bundles_at, read_bundle
+from adapters.fhir.reading import Malformed, Problem, Unreadable
 from tests.adapters.fhir.bundles import bundle, concept, observation, patient, write
 
 
@@ -117,12 +119,14 @@ def test_entries_that_are_no_resources_are_listed_by_index_and_the_rest_is_read(
 
     received = read_bundle(path)
 
-    assert [(entry.index, entry.id) for entry in received.entries] == [(6, "p1")]
+    assert [(entry.index, entry.id) for entry in received.entries] == [
+        (2, sha256(b'{"resourceType":"Patient"}').hexdigest()),
+        (6, "p1"),
+    ]
     file = "bundle.json"
     assert received.problems == (
         Problem(file=file, entry=0, reason="no-resource"),
         Problem(file=file, entry=1, reason="no-type"),
-        Problem(file=file, entry=2, type="Patient", reason="no-id"),
         Problem(file=file, entry=3, reason="malformed", at="$.id"),
         Problem(file=file, entry=4, reason="malformed"),
         Problem(file=file, entry=5, reason="no-type"),

@@ -9,9 +9,9 @@ from time import process_time
 import pytest
 
 from adapters.fhir import resources
+from adapters.fhir.files import bundles_at, read_bundle
 from adapters.fhir.importing import import_bundles
 from adapters.fhir.mapping import records
-from adapters.fhir.reading import bundles_at, read_bundle
 from adapters.fhir.report import ImportReport
 from domain.records import RecordFiled
 from domain.results import ResultReceived
@@ -59,23 +59,39 @@ async def test_every_resource_is_accounted_for(done: ImportReport, expected: Cou
 
 
 async def test_the_yield_is_exact(done: ImportReport) -> None:
+    assert done.not_imported == {}
     assert done.yielded == {
         "AllergyIntolerance": {"allergies": 62},
+        "CarePlan": {"care_plans": 168},
+        "CareTeam": {"care_teams": 76},
+        "Claim": {"claims": 3004},
         "Condition": {"conditions": 751},
+        "Device": {"devices": 21},
         "DiagnosticReport": {
             "laboratory_reports": 510,
             "notes": 1223,
             "other_reports": 3,
             "survey_reports": 347,
         },
+        "DocumentReference": {"documents": 1223},
         "Encounter": {"encounters": 2267},
+        "ExplanationOfBenefit": {"claims": 2717},
+        "Goal": {"goals": 62},
+        "ImagingStudy": {"imaging_studies": 30},
         "Immunization": {"immunizations": 1017},
+        "Location": {"places": 1191},
+        "Media": {"documents": 5},
         "Medication": {"in_prescriptions": 10},
+        "MedicationAdministration": {"administrations": 10},
         "MedicationRequest": {"prescriptions": 737},
         "Observation": {"filed": 5162, "in_reports": 4266, "standalone_laboratory": 481},
         "Organization": {"organizations": 1340},
         "Patient": {"charts": 55},
         "Practitioner": {"practitioners": 1340},
+        "PractitionerRole": {"functions": 1191},
+        "Procedure": {"procedures": 3178},
+        "Provenance": {"provenance": 25},
+        "SupplyDelivery": {"devices": 113},
     }
 
 

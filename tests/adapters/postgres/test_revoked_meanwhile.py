@@ -21,6 +21,7 @@ from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
 from domain.kernel.values import Name
 from domain.records import view
+from domain.registry import MergeCharts, ReportDeath
 from projections.catalogue import PERMISSIONS
 from tests.adapters.postgres.acts import (
     HERE,
@@ -54,6 +55,10 @@ class Share:
     def streams(self) -> tuple[Stream, ...]:
         """A stream that anybody may append to."""
         return (Stream(fold=Filed, id=self.stream, chart=self.chart, any_version=True),)
+
+    def further(self, _states: object) -> tuple[Stream, ...]:
+        """None."""
+        return ()
 
     def subject(self, _state: Filed) -> Subject:
         """The chart."""
@@ -131,6 +136,12 @@ CASES: dict[str, tuple[str, Callable[[Family], Any], Callable[[Family], Any], st
         "consent.proxy-access-withdrawn",
     ),
     "a proxy whose account is closed": ("ben", _sharing, lambda f: _closing(f.ben), CLOSED),
+    "a proxy when the patient dies": (
+        "ben",
+        _sharing,
+        lambda f: ReportDeath(chart=f.chart),
+        "registry.death-reported",
+    ),
     "a patient whose account is closed": (
         "rosa",
         lambda f: granting(f.chart, SOMEBODY),
@@ -191,6 +202,23 @@ async def test_what_is_taken_away_between_the_rule_and_the_append_is_gone_for_th
     assert await book(dsn) - before == both
     assert await outcome(living_house, wish, actor=actor) == NotFound()
     assert await book(dsn) - before == both
+    await assert_sound(dsn)
+
+
+@pytest.mark.parametrize(("who", "opens_then"), [("rosa", False), ("ben", False), ("grey", True)])
+async def test_a_merge_between_the_rule_and_the_append_holds_for_the_append(
+    living_house: House, dsn: str, family: Family, who: str, opens_then: bool
+) -> None:
+    into = (await do(living_house, patient(3))).streams[0]
+
+    async def merge() -> None:
+        wish = MergeCharts(chart=family.chart, into=into, reason="one patient")
+        await do(living_house, wish, key="taking")
+
+    log = Between(living_house.log, merge)
+    wish, actor = _sharing(family), getattr(family, who)
+    found = await outcome(replace(living_house, log=log), wish, actor=actor)
+    assert (found != NotFound()) is opens_then
     await assert_sound(dsn)
 
 

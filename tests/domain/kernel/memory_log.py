@@ -121,17 +121,19 @@ class MemoryLog:
         return None
 
     def _load(self, tenant: str, stream: Stream) -> Loaded:
-        known = stream.id
-        if stream.reserved is not None:
-            known = self._reserved.get((tenant, stream.reserved))
+        claimed = {value: self._reserved.get((tenant, value)) for value in stream.values}
+        known = stream.id or next(filter(None, claimed.values()), None)
+        unclaimed = tuple(value for value, holder in claimed.items() if holder is None)
         fresh = known is None
         if known is None:
             self._fresh += 1
             known = str(UUID(int=self._fresh))
         events = tuple(event for event in self.events if event.header.stream == known)
         if stream.any_version:
-            return Loaded(id=known, version=0, fresh=fresh)
-        return Loaded(id=known, version=len(events), events=events, fresh=fresh)
+            return Loaded(id=known, version=0, fresh=fresh, unclaimed=unclaimed)
+        return Loaded(
+            id=known, version=len(events), events=events, fresh=fresh, unclaimed=unclaimed
+        )
 
     def _record(self, wish: Append, draft: Draft) -> None:
         position, version = len(self.events) + 1, self.version(draft.stream) + 1

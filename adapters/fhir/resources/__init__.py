@@ -44,8 +44,9 @@ class Measure(Wire, frozen=True):
 
 
 class BusinessIdentifier(Wire, frozen=True):
-    """Identifier."""
+    """Identifier; `use` `old` and `temp` name nothing for good."""
 
+    use: str | None = None
     type: CodeableConcept | None = None
     system: str | None = None
     value: str | None = None
@@ -212,6 +213,21 @@ class Range(Wire, frozen=True):
     text: str | None = None
 
 
+class Ratio(Wire, frozen=True):
+    """One amount to another."""
+
+    numerator: Measure | None = None
+    denominator: Measure | None = None
+
+
+class SampledData(Wire, frozen=True):
+    """A series of measured values."""
+
+    origin: Measure | None = None
+    period: Raw = ABSENT
+    data: str | None = None
+
+
 class Valued(Wire, frozen=True):
     """Code and value[x] of an observation or a component, and why there is no value."""
 
@@ -244,6 +260,7 @@ class Observation(Valued, frozen=True, kw_only=True):
     effective_period: Extent | None = None
     issued: str | None = None
     performer: tuple[Reference, ...] = ()
+    based_on: tuple[Reference, ...] = ()
     component: tuple[Valued, ...] = ()
 
 
@@ -260,6 +277,7 @@ class DiagnosticReport(Wire, frozen=True):
     issued: str | None = None
     performer: tuple[Reference, ...] = ()
     result: tuple[Reference, ...] = ()
+    based_on: tuple[Reference, ...] = ()
     conclusion: str | None = None
     presented_form: tuple[Attachment, ...] = ()
 
@@ -277,11 +295,51 @@ class Coded(Wire, frozen=True):
     code: CodeableConcept | None = None
 
 
+class Repeat(Wire, frozen=True):
+    """Timing.repeat; numbers are JSON tokens."""
+
+    bounds_duration: Measure | None = None
+    bounds_period: Extent | None = None
+    count: Raw = ABSENT
+    duration: Raw = ABSENT
+    duration_unit: str | None = None
+    frequency: Raw = ABSENT
+    frequency_max: Raw = ABSENT
+    period: Raw = ABSENT
+    period_max: Raw = ABSENT
+    period_unit: str | None = None
+    day_of_week: tuple[str, ...] = ()
+    time_of_day: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+
+
+class Timing(Wire, frozen=True):
+    """When something is to happen."""
+
+    repeat: Repeat | None = None
+    code: CodeableConcept | None = None
+
+
+class DoseAndRate(Wire, frozen=True):
+    """Dosage.doseAndRate."""
+
+    dose_quantity: Measure | None = None
+    dose_range: Range | None = None
+    rate_ratio: Ratio | None = None
+    rate_quantity: Measure | None = None
+
+
 class Dosage(Wire, frozen=True):
-    """The words of a dosage instruction."""
+    """A dosage instruction in words, in structure, or both."""
 
     text: str | None = None
     patient_instruction: str | None = None
+    additional_instruction: tuple[CodeableConcept, ...] = ()
+    timing: Timing | None = None
+    as_needed_boolean: bool = False
+    as_needed_codeable_concept: CodeableConcept | None = None
+    route: CodeableConcept | None = None
+    dose_and_rate: tuple[DoseAndRate, ...] = ()
 
 
 class MedicationRequest(Wire, frozen=True):
@@ -296,6 +354,7 @@ class MedicationRequest(Wire, frozen=True):
     encounter: Reference | None = None
     authored_on: str | None = None
     requester: Reference | None = None
+    status_reason: CodeableConcept | None = None
     reason_code: tuple[CodeableConcept, ...] = ()
     reason_reference: tuple[Reference, ...] = ()
     dosage_instruction: tuple[Dosage, ...] = ()

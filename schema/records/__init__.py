@@ -13,16 +13,16 @@ from domain.records import Observation as ObservationFact
 from projections.records import FactRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
-from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange, Source
+from schema.kernel.stated import Stated, stated
+from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange, why_absent
 
 view = ruled(records.view)
 
 
 @strawberry.type(directives=view, description="A problem or diagnosis.")
-class Condition:
+class Condition(Stated):
     """FHIR Condition."""
 
-    id: strawberry.ID = said("Stands for this fact.")
     code: Concept = said("What it is.")
     clinical_status: str | None = said(
         "active, recurrence, relapse, inactive, remission, resolved."
@@ -30,8 +30,6 @@ class Condition:
     verification_status: str | None = said("confirmed, provisional, refuted, entered-in-error.")
     onset: Moment | None = said("When it began.")
     abated: Moment | None = said("When it ended.")
-    received: str = said("When it reached this record (RFC 3339).")
-    source: Source | None = said("Where it was stated.")
 
     @classmethod
     def of(cls, context: SchemaContext, row: Row) -> "Condition":
@@ -39,14 +37,12 @@ class Condition:
         body: FactRow = row.body
         fact = cast(ConditionFact, body.fact.condition)
         return cls(
-            id=strawberry.ID(context.ids.hide("record", row.id)),
+            **stated(context, row),
             code=Concept.of(fact.concept),
             clinical_status=fact.clinical_status,
             verification_status=fact.verification_status,
             onset=Moment.maybe(fact.onset),
             abated=Moment.maybe(fact.abated),
-            received=body.received.isoformat(),
-            source=Source.maybe(body.source),
         )
 
 
@@ -59,18 +55,15 @@ class AllergyReaction:
 
 
 @strawberry.type(directives=view, description="An allergy or intolerance.")
-class Allergy:
+class Allergy(Stated):
     """FHIR AllergyIntolerance."""
 
-    id: strawberry.ID = said("Stands for this fact.")
     code: Concept = said("The substance.")
     clinical_status: str | None = said("active, inactive or resolved.")
     criticality: str | None = said("low, high or unable-to-assess.")
     categories: list[str] = said("food, medication, environment or biologic.")
     reactions: list[AllergyReaction] = said("What the substance did.")
     recorded: Moment | None = said("When it was recorded.")
-    received: str = said("When it reached this record (RFC 3339).")
-    source: Source | None = said("Where it was stated.")
 
     @classmethod
     def of(cls, context: SchemaContext, row: Row) -> "Allergy":
@@ -78,7 +71,7 @@ class Allergy:
         body: FactRow = row.body
         fact = cast(AllergyFact, body.fact.allergy)
         return cls(
-            id=strawberry.ID(context.ids.hide("record", row.id)),
+            **stated(context, row),
             code=Concept.of(fact.concept),
             clinical_status=fact.clinical_status,
             criticality=fact.criticality,
@@ -91,21 +84,16 @@ class Allergy:
                 for reaction in fact.reactions
             ],
             recorded=Moment.maybe(fact.recorded),
-            received=body.received.isoformat(),
-            source=Source.maybe(body.source),
         )
 
 
 @strawberry.type(directives=view, description="A vaccination.")
-class Immunization:
+class Immunization(Stated):
     """FHIR Immunization."""
 
-    id: strawberry.ID = said("Stands for this fact.")
     vaccine: Concept = said("The vaccine.")
     status: str = said("completed, entered-in-error or not-done.")
     given: Moment | None = said("When it was given.")
-    received: str = said("When it reached this record (RFC 3339).")
-    source: Source | None = said("Where it was stated.")
 
     @classmethod
     def of(cls, context: SchemaContext, row: Row) -> "Immunization":
@@ -113,12 +101,10 @@ class Immunization:
         body: FactRow = row.body
         fact = cast(ImmunizationFact, body.fact.immunization)
         return cls(
-            id=strawberry.ID(context.ids.hide("record", row.id)),
+            **stated(context, row),
             vaccine=Concept.of(fact.vaccine),
             status=fact.status,
             given=Moment.maybe(fact.given),
-            received=body.received.isoformat(),
-            source=Source.maybe(body.source),
         )
 
 
@@ -131,13 +117,13 @@ class ObservationComponent:
     code: Concept = said("What was measured.")
     value: Quantity | None = said("The measured amount.")
     text: str | None = said("The value in words where it is no amount.")
+    absent_reason: Concept | None = said("Why there is no value; given whenever there is none.")
 
 
 @strawberry.type(directives=view, description="A measurement or statement outside a report.")
-class Observation:
+class Observation(Stated):
     """FHIR Observation: vital signs, social history, surveys, examinations."""
 
-    id: strawberry.ID = said("Stands for this fact.")
     code: Concept = said("What was observed.")
     categories: list[str] = said("Categories, such as vital-signs.")
     status: str = said("preliminary, final, amended, corrected, cancelled, entered-in-error.")
@@ -148,8 +134,6 @@ class Observation:
     reference_range: list[ReferenceRange] = said("The usual ranges.")
     interpretation: list[Concept] = said("High, low, normal and the like.")
     effective: Moment | None = said("When it was observed.")
-    received: str = said("When it reached this record (RFC 3339).")
-    source: Source | None = said("Where it was stated.")
 
     @classmethod
     def of(cls, context: SchemaContext, row: Row) -> "Observation":
@@ -157,24 +141,25 @@ class Observation:
         body: FactRow = row.body
         fact = cast(ObservationFact, body.fact.observation)
         return cls(
-            id=strawberry.ID(context.ids.hide("record", row.id)),
+            **stated(context, row),
             code=Concept.of(fact.concept),
             categories=list(fact.categories),
             status=fact.status,
             value=Quantity.maybe(fact.quantity),
             text=fact.text or (fact.coded.words if fact.coded else None),
-            absent_reason=Concept.maybe(fact.absent),
+            absent_reason=why_absent(
+                fact.absent, fact.quantity, fact.coded, fact.text, fact.components or None
+            ),
             components=[
                 ObservationComponent(
                     code=Concept.of(part.concept),
                     value=Quantity.maybe(part.quantity),
                     text=part.text or (part.coded.words if part.coded else None),
+                    absent_reason=why_absent(part.absent, part.quantity, part.coded, part.text),
                 )
                 for part in fact.components
             ],
             reference_range=[ReferenceRange.of(given) for given in fact.ranges],
             interpretation=[Concept.of(meaning) for meaning in fact.interpretation],
             effective=Moment.maybe(fact.effective),
-            received=body.received.isoformat(),
-            source=Source.maybe(body.source),
         )

@@ -1,0 +1,29 @@
+"""Charts as people give them on the command line: an opaque id, or the UUID of the stream."""
+
+from uuid import UUID
+
+import click
+
+from api.app import ids_of
+from api.house import House
+from domain.kernel.refusal import NotFound
+
+
+def given_chart(_context: object, _option: object, given: str | None) -> str | None:
+    """The stream's UUID, or an opaque id as it came. Raises a usage error for anything else."""
+    if given is None or given.startswith("chart_"):
+        return given
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise click.BadParameter("a chart is chart_... or the UUID of its stream") from None
+
+
+async def revealed(house: House, tenant: str, chart: str) -> str:
+    """The stream of a chart given by its opaque id. Raises a usage error for none of ours."""
+    if not chart.startswith("chart_"):
+        return chart
+    try:
+        return (await ids_of(house, tenant)).reveal("chart", chart)
+    except NotFound:
+        raise click.UsageError("this chart is none of the tenant's ids") from None

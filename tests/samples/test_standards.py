@@ -1,0 +1,89 @@
+"""US Core, the R4 examples, International Patient Summaries and CARIN: exact counts."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.embedded import EmbeddedPostgres
+from api.house import House
+from tests.samples.imported import a_house, accounted, bring, counts, expected, samples
+
+pytestmark = [pytest.mark.anyio, pytest.mark.samples]
+
+
+@pytest.fixture(scope="module")
+async def house(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
+    """One house for every folder; each has a source of its own."""
+    async with a_house(postgres, tmp_path_factory.mktemp("standards")) as opened:
+        yield opened
+
+
+async def test_the_us_core_package_gives_its_183_examples_and_its_conformance_apart(
+    house: House,
+) -> None:
+    (told,) = expected("us-core").values()
+
+    done = await bring(house, "urn:us-core", samples("us-core"))
+
+    outer = Counter(done.resources) - Counter(done.nested)
+    assert outer == Counter(told["examples"])
+    assert outer.total() == 183
+    assert done.apart == dict(sorted(told["conformance"].items()))
+    assert accounted(done) == Counter(done.resources)
+    assert done.problems == ()
+
+
+async def test_the_141_r4_examples_are_all_accounted_for(house: House) -> None:
+    (told,) = expected("fhir-r4-examples").values()
+
+    done = await bring(house, "urn:r4-examples", samples("fhir-r4-examples"))
+
+    assert Counter(done.resources) == Counter(told["resources"])
+    assert sum(done.resources.values()) == told["lines"] == 141
+    assert accounted(done) == Counter(told["resources"])
+    waiting = sum(kinds.get("waiting", 0) for kinds in done.yielded.values())
+    aside = await counts(house)
+    assert aside["records.resource-set-aside"] >= waiting > 0
+    assert done.issues == {"DiagnosticReport schema": 1}
+
+
+async def test_each_patient_summary_is_read_whole(house: House) -> None:
+    wrong: dict[str, str] = {}
+    for name, told in expected("ips").items():
+        done = await bring(house, f"urn:ips:{name}", samples("ips") / name)
+
+        assert Counter(done.resources) == Counter(told["resources"]), name
+        assert sum(done.resources.values()) == told["entries"], name
+        assert accounted(done) == Counter(told["resources"]), name
+        assert done.yielded["Patient"] == {"charts": 1}, name
+        wrong.update((name, one.reason) for one in done.problems)
+
+    # An organisation without name and identifier breaks constraint org-1: nothing to list.
+    assert wrong == {"connectathon_archive-BR_may2024_connectathon.json": "no-name"}
+
+
+async def test_the_carin_sets_are_read_whole(house: House) -> None:
+    told = Counter(one["resourceType"] for one in expected("carin-blue-button").values())
+
+    done = await bring(house, "urn:carin", samples("carin-blue-button"))
+
+    assert Counter(done.resources) == told
+    assert told["ExplanationOfBenefit"] == 10
+    assert accounted(done) == told
+    assert done.problems == ()
+
+
+async def test_all_of_it_again_changes_nothing(house: House) -> None:
+    before = await counts(house)
+    for source, name in (
+        ("urn:us-core", "us-core"),
+        ("urn:r4-examples", "fhir-r4-examples"),
+        ("urn:carin", "carin-blue-button"),
+    ):
+        done = await bring(house, source, samples(name))
+        assert done.events_written == 0, name
+
+    assert await counts(house) == before
