@@ -204,11 +204,7 @@ class Lane:
     `clock` orders waits and lets use be forgotten.
     """
 
-    def __init__(
-        self,
-        limits: LaneLimits,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, limits: LaneLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self._clock = clock
         self._callers = _Callers()
