@@ -44,7 +44,8 @@ class LaneLimits:
     """How much at once, and how long to wait.
 
     `in_service` requests, of them `per_caller` of one caller, `dear` of dear and `new` of new
-    callers; the last `reserved` ones are for callers whose use is far below that of the others.
+    callers; the last `reserved` ones are for callers who have nothing else in service, and ask for
+    little or have used far less than the others.
     `waiting` requests, of them `waiting_per_caller` of one caller.
     """
 
@@ -145,9 +146,10 @@ class _Line:
         self.waiting += 1
         return place
 
-    def price(self, caller: _Caller) -> int | None:
-        """What the caller's longest waiting request costs at most, if that is known."""
-        return self._prices[caller.waiting[0]]
+    def asks_little(self, caller: _Caller) -> bool:
+        """Whether the caller's longest waiting request is known to be cheap."""
+        price = self._prices[caller.waiting[0]]
+        return price is not None and price <= self._limits.cheap_price
 
     def first(self, caller: _Caller) -> asyncio.Future[Turn]:
         """The caller's longest waiting place, out of the line."""
@@ -202,11 +204,7 @@ class Lane:
     `clock` orders waits and lets use be forgotten.
     """
 
-    def __init__(
-        self,
-        limits: LaneLimits,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, limits: LaneLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self._clock = clock
         self._callers = _Callers()
@@ -234,7 +232,7 @@ class Lane:
         # Nothing is new for those who wait already.
         self._dispatch((caller,))
         if not place.done():
-            patient = self._is_light(caller)
+            patient = self._is_favoured(caller) and self._kind(caller) == "cheap"
             try:
                 await self._line.wait(caller, place, patient)
             except BaseException:
@@ -280,33 +278,29 @@ class Lane:
         limits, kind = self.limits, self._kind(caller)
         most = {"cheap": limits.in_service, "dear": limits.dear, "new": limits.new}[kind]
         alike = sum(turn.kind == kind for turn in self._turns)
-        if self.in_service >= limits.in_service - limits.reserved and not self._is_light(caller):
+        if self.in_service >= limits.in_service - limits.reserved and not self._is_favoured(caller):
             return False
         return alike < most and caller.serving < limits.per_caller
 
-    def _is_light(self, caller: _Caller) -> bool:
-        """Whether a caller has used less than a quarter of what those in service usually have."""
-        now = self._clock()
-        uses = sorted(turn.caller.use(now) + PAGE_BYTES for turn in self._turns)
-        return caller.serving == 0 and bool(uses) and 4 * caller.use(now) < uses[len(uses) // 2]
+    def _is_favoured(self, caller: _Caller) -> bool:
+        """Whether a caller has nothing in service, and asks for little or is light."""
+        return caller.serving == 0 and (
+            self._line.asks_little(caller) or _is_light(caller, self._turns, self._clock())
+        )
 
     def _kind(self, caller: _Caller) -> Kind:
         """Of the caller's longest waiting request."""
-        price = self._line.price(caller)
-        if price is not None and price <= self.limits.cheap_price:
+        if self._line.asks_little(caller):
             return "cheap"
         if not caller.seen:
             return "new"
         return "dear" if caller.mean > self.limits.dear_bytes else "cheap"
 
     def _stands_back(self, turn: Turn) -> bool:
-        if not self._is_dear(turn):
+        if not _is_dear(turn, self.limits):
             return False
         earlier = itertools.takewhile(lambda other: other is not turn, self._turns)
-        return any(earlier) or not all(map(self._is_dear, self._turns))
-
-    def _is_dear(self, turn: Turn) -> bool:
-        return turn.kind == "dear" or turn.cost > self.limits.dear_bytes
+        return any(earlier) or not all(_is_dear(other, self.limits) for other in self._turns)
 
     def _withdraw(self, caller: _Caller, place: asyncio.Future[Turn]) -> None:
         """Who no longer waits gives up the place in the line, or the one just given."""
@@ -321,3 +315,13 @@ class Lane:
         self._vacated.set()
         self._vacated = asyncio.Event()
         self._dispatch()
+
+
+def _is_dear(turn: Turn, limits: LaneLimits) -> bool:
+    return turn.kind == "dear" or turn.cost > limits.dear_bytes
+
+
+def _is_light(caller: _Caller, turns: Collection[Turn], now: float) -> bool:
+    """Whether a caller has used less than a quarter of what those in service usually have."""
+    uses = sorted(turn.caller.use(now) + PAGE_BYTES for turn in turns)
+    return bool(uses) and 4 * caller.use(now) < uses[len(uses) // 2]

@@ -33,13 +33,13 @@ class Counted:
 
 @asynccontextmanager
 async def counting(house: House) -> AsyncIterator[Counted]:
-    """Count what the api pool and the writer send meanwhile."""
+    """Count what the pools of the API and the writer send meanwhile."""
     counted, before = Counted(), house.writer.batches
 
     def note(query: LoggedQuery) -> None:
         counted.sent.append(query.query)
 
-    connections = await _all_connections(house.api)
+    connections = [*await _all_connections(house.api), *await _all_connections(house.reads)]
     for connection in connections:
         connection.add_query_logger(note)
     try:

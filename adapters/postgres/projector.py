@@ -8,7 +8,7 @@ and has no chart holds its projection, so that nobody reads by permissions that 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import asyncpg
 import structlog
@@ -118,7 +118,8 @@ class Projector:
     async def _step(self, tenant: str, names: Sequence[str], limit: int) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             await prepare(connection, tenant)
-            claimed, head = await self._claim(connection, tenant, names)
+            versions = {name: self._projections[name].version for name in names}
+            claimed, head = await _claim(connection, tenant, versions)
             if not claimed or head <= min(claimed.values()):
                 return 0
             start = min(claimed.values())
@@ -149,20 +150,21 @@ class Projector:
             _log.warning("projector.held", tenant=tenant, error=held.error, **place)
             known[projection] = held.position
 
-    async def _claim(
-        self, connection: asyncpg.Connection, tenant: str, names: Sequence[str]
-    ) -> tuple[dict[str, int], int]:
-        """The positions of the checkpoints that are free and of this release, and the log's head.
 
-        A head that moved meanwhile is told of by its own NOTIFY.
-        """
-        versions = [self._projections[name].version for name in names]
-        rows = await connection.fetch(CLAIM, tenant, names, versions)
-        if len(rows) < len(names):
-            await connection.execute(OPEN, tenant, names, versions)
-            rows = await connection.fetch(CLAIM, tenant, names, versions)
-        head = max((row["head"] or 0 for row in rows), default=0)
-        return {row["projection"]: row["position"] for row in rows}, head
+async def _claim(
+    connection: asyncpg.Connection, tenant: str, versions: Mapping[str, int]
+) -> tuple[dict[str, int], int]:
+    """The positions of the checkpoints that are free and of this release, and the log's head.
+
+    A head that moved meanwhile is told of by its own NOTIFY.
+    """
+    wanted = (tenant, [*versions], [*versions.values()])
+    rows = await connection.fetch(CLAIM, *wanted)
+    if len(rows) < len(versions):
+        await connection.execute(OPEN, *wanted)
+        rows = await connection.fetch(CLAIM, *wanted)
+    head = max((row["head"] or 0 for row in rows), default=0)
+    return {row["projection"]: row["position"] for row in rows}, head
 
 
 async def _advance_to(connection: asyncpg.Connection, tenant: str, reached: dict[str, int]) -> None:

@@ -82,11 +82,11 @@ class Transaction:
 
     async def _open(self) -> asyncpg.pool.PoolConnectionProxy:
         if self._connection is None:
+            tenant, account = _quoted(self._tenant), _quoted(self._account)
             self._connection = await self._pool.acquire()
             await self._connection.execute(
-                f"BEGIN READ ONLY; SELECT"
-                f" set_config('anamnesis.tenant', {_quoted(self._tenant)}, true),"
-                f" set_config('anamnesis.account', {_quoted(self._account)}, true)"
+                f"BEGIN READ ONLY; SELECT set_config('anamnesis.tenant', {tenant}, true),"
+                f" set_config('anamnesis.account', {account}, true)"
             )
         return self._connection
 

@@ -86,7 +86,7 @@ class GraphQLEndpoint:
         try:
             asked = msgspec.json.decode(body, type=_Asked)
             operation = self.registry.known(asked.query, asked.documentId, asked.operationName)
-        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
             return None
         return None if operation is None else operation.price.of(asked.variables or {})
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ from api.apart import ProjectorNotStarted, ProjectorProcess, projecting_apart
 from api.app import application
 from api.auth.tokens import TokenVerifier
 from api.house import House
+from api.metrics import Metrics
 from projections.catalogue import PROJECTIONS
 from tests.adapters.postgres.acts import HERE, do, patient
 
@@ -86,7 +88,8 @@ async def test_the_api_is_not_ready_while_its_projector_gives_no_sign_of_life(
     monkeypatch.setattr(apart, "LATE_SECONDS", 3 * apart.BEAT_SECONDS)
     async with projecting_apart(house) as projector, asyncio.timeout(60):
         verifier = TokenVerifier({}, "anamnesis", profile="demo")
-        app = application(house, verifier, projector=projector)
+        metrics = Metrics()
+        app = application(house, verifier, metrics=metrics, projector=projector)
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://house.test") as client:
 
@@ -100,8 +103,13 @@ async def test_the_api_is_not_ready_while_its_projector_gives_no_sign_of_life(
             os.kill(running(projector), signal.SIGSTOP)
             await answered(503)
             assert (await client.get("/healthz")).status_code == 200
+            page = (await metrics.page(house)).decode()
             os.kill(running(projector), signal.SIGCONT)
             await answered(200)
+    silent = re.search(r"^anamnesis_projector_silent_seconds (\S+)", page, re.MULTILINE)
+    assert silent is not None
+    assert float(silent[1]) >= 3 * apart.BEAT_SECONDS
+    assert "anamnesis_projector_starts_total 1.0" in page
 
 
 async def test_a_projector_that_cannot_start_is_said_at_once(house: House, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Limits, validation and the registry: one over and one under, once per document."""
 
 import httpx2
+import msgspec
 import pytest
 from graphql import get_introspection_query
 
@@ -331,3 +332,38 @@ async def test_a_refused_document_still_tells_the_developer_where_and_what() -> 
     message, place = first(await portal.post("{ echo(text: 7) }"))
     assert message == "A literal is not a value of the type expected."
     assert place == [{"line": 1, "column": 14}]
+
+
+async def test_the_price_of_a_request_is_known_once_its_operation_was_seen() -> None:
+    trusted = "query Mine { me { name } }"
+    portal = open_portal(operations=(trusted,))
+
+    def known(**members: object) -> int | None:
+        return portal.endpoint.known_price(msgspec.json.encode(members))
+
+    assert known(query=ME) is None
+    assert (await portal.post(ME)).status_code == 200
+    assert known(query=ME) == 1
+    assert known(query=ME, operationName="Other") is None
+    assert known(query="{ me { friend { name } } }") is None
+    for named in ({}, {"operationName": "Mine"}):
+        assert known(documentId=identified(trusted), **named) == 1
+    assert known(documentId=identified(ME)) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"query": 1}',
+        b'{"query": "\xff"}',
+        b'{"query": "{ me { name } }", "variables": ' + b"[" * 20_000,
+        b'{"query": "{ me { name } }", "padding": "' + b" " * 40_000 + b'"}',
+    ],
+)
+async def test_a_body_that_is_no_plain_request_has_no_known_price(body: bytes) -> None:
+    portal = open_portal()
+    assert (await portal.post("{ me { name } }")).status_code == 200
+    assert portal.endpoint.known_price(body) is None
