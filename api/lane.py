@@ -197,16 +197,9 @@ class _Line:
 
 
 class Lane:
-    """Places in service for callers named by a key.
+    """Places in service for callers by key; `clock` orders waits and lets use be forgotten."""
 
-    `clock` orders waits and lets use be forgotten.
-    """
-
-    def __init__(
-        self,
-        limits: LaneLimits,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, limits: LaneLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self._clock = clock
         self._callers = _Callers()
