@@ -33,13 +33,17 @@ class Counted:
 
 @asynccontextmanager
 async def counting(house: House) -> AsyncIterator[Counted]:
-    """Count what the api pool and the writer send meanwhile."""
+    """Count what the pools of the api's role and the writer send meanwhile."""
     counted, before = Counted(), house.writer.batches
 
     def note(query: LoggedQuery) -> None:
         counted.sent.append(query.query)
 
-    connections = await _all_connections(house.api)
+    connections = [
+        connection
+        for pool in (house.api, house.reads)
+        for connection in await _all_connections(pool)
+    ]
     for connection in connections:
         connection.add_query_logger(note)
     try:
