@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import asyncpg
 from starlette.applications import Starlette
@@ -65,6 +65,24 @@ async def ids_of(house: House, tenant: str) -> OpaqueIds:
     return OpaqueIds(tenant, await house.keys.tenant_secret(tenant, "opaque-id"))
 
 
+def readiness(
+    house: House, projector: ProjectorProcess | None
+) -> Callable[[Request], Awaitable[JSONResponse]]:
+    """What answers whether the database can be read and the projector apart lives."""
+
+    async def ready(_request: Request) -> JSONResponse:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await house.api.fetchval("SELECT 1")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return JSONResponse({"status": "fail"}, 503)
+        if projector is not None and not projector.is_alive:
+            return JSONResponse({"status": "fail"}, 503)
+        return JSONResponse({"status": "pass"})
+
+    return ready
+
+
 def application(
     house: House,
     verifier: TokenVerifier,
@@ -94,20 +112,10 @@ def application(
     async def alive(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "pass"})
 
-    async def ready(_request: Request) -> JSONResponse:
-        try:
-            async with asyncio.timeout(READY_SECONDS):
-                await house.api.fetchval("SELECT 1")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return JSONResponse({"status": "fail"}, 503)
-        if projector is not None and not projector.is_alive:
-            return JSONResponse({"status": "fail"}, 503)
-        return JSONResponse({"status": "pass"})
-
     return Starlette(
         routes=[
             Route("/healthz", alive),
-            Route("/readyz", ready),
+            Route("/readyz", readiness(house, projector)),
             Route("/graphql", graphql, methods=["GET", "POST"]),
         ]
     )

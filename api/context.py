@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.postgres.documents import document
+from api.desk import Desk
 from api.entries import Entries
 from api.graphql import AuditUnavailable, PositionInvalid
 from api.house import House
@@ -19,21 +20,16 @@ from api.officer import Officer
 from api.opaque import OpaqueIds, TokenInvalid
 from api.panelreads import PanelReads
 from api.permits import Permits
-from api.repairs import Repairs
 from api.retryable import retryable
 from domain.kernel.command import Command
 from domain.kernel.context import Actor, Authority
-from domain.kernel.event import Recorded
 from domain.kernel.log import Appended, Conflict, Known
 from domain.kernel.perform import Receipt, Request
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
 from domain.kernel.refusal import NotFound
 from domain.kernel.rule import Rule
-from domain.records import RepairResource
-from domain.registry import Proposal
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
-from schema.kernel.context import Aside, TrailQuery
 
 Pace = Callable[[int], Awaitable[None]]
 """Awaited before a page, and with the number of its rows after it was read."""
@@ -54,9 +50,9 @@ class Operation:
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self.entries = Entries(house, actor, self._permits, self._looks, self.do)
-        self._officer = Officer(house, actor.tenant, self._permits, self._looks)
-        self._repairs = Repairs(house, actor, self._permits, self._looks)
+        self.officer = Officer(house, actor.tenant, self._permits, self._looks)
         self._panels = PanelReads(house, actor, self._permits, self._looks)
+        self.desk = Desk(house, actor, self._permits, self._looks, self._panels, self.do)
         self._position = 0
         self.changes = False
         self.ids, self.correlation = ids, correlation
@@ -91,7 +87,7 @@ class Operation:
         """A page of a panel, now or as of a position; cheaper operations may go first."""
         await self._pace(0)
         page = await (
-            self._panels.page(select) if as_of is None else self._officer.page(select, as_of)
+            self._panels.page(select) if as_of is None else self.officer.page(select, as_of)
         )
         if page.rows:
             await self._pace(len(page.rows))
@@ -107,22 +103,6 @@ class Operation:
         """A page of the charts whose panel is open and not set aside, the newest row first."""
         return await self._panels.listed(panel, charts, listing)
 
-    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
-        """Open proposals of matching and whether more follow."""
-        return await self._panels.proposals(first, before)
-
-    async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
-        """Events of the trail and whether more follow."""
-        return await self._officer.trail(query)
-
-    async def position_at(self, chart: str, at: datetime | None) -> int:
-        """The last position committed by then."""
-        return await self._officer.position_at(chart, at)
-
-    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
-        """The other charts that were one patient's with this one at a position."""
-        return await self._officer.others_at(chart, position)
-
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command; one that takes access away answers when that is in force."""
         self.changes = True
@@ -133,19 +113,6 @@ class Operation:
             self._position = max(self._position, receipt.last)
             await self._reach(receipt.last, PERMISSIONS)
         return receipt
-
-    async def set_aside(
-        self, first: int, before: int | None, reason: str | None
-    ) -> tuple[tuple[Aside, ...], bool]:
-        """Received resources that are set aside, and whether more follow."""
-        return await self._repairs.page(first, before, reason)
-
-    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
-        """File a resource that is set aside; the caller's command closes it."""
-        self.changes = True
-        with retryable():
-            closing = await self._repairs.file(wish, content)
-        return await self.do(closing, key)
 
     async def wait_for(self, position_token: str) -> None:
         """Wait until reads include what the token stands for."""

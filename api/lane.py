@@ -199,10 +199,7 @@ class _Line:
 
 
 class Lane:
-    """Places in service for callers named by a key.
-
-    `clock` orders waits and lets use be forgotten.
-    """
+    """Places in service for callers by key; `clock` orders waits and lets use be forgotten."""
 
     def __init__(self, limits: LaneLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits

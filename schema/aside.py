@@ -123,7 +123,7 @@ class AsideQuery:
         """One ruled read."""
         context = info.context
         before = None if after is None else _position(context, after)
-        found, more = await context.set_aside(checked(first), before, reason)
+        found, more = await context.desk.set_aside(checked(first), before, reason)
         return connected(
             context.ids,
             [SetAsideResource.of(context, one) for one in found],
@@ -146,7 +146,7 @@ async def _repair(info: Info, input: RepairInput) -> ResourceSettledResult:
     content = None if input.resource is None else input.resource.encode()
     wish = RepairResource(resource=ident, how=input.reason, seen_version=input.expected_version)
     try:
-        receipt = await context.repair(wish, content, input.idempotency_key)
+        receipt = await context.desk.repair(wish, content, input.idempotency_key)
     except Refusal as refusal:
         return _problem(refusal)
     return _settled(context, receipt)

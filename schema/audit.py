@@ -148,7 +148,7 @@ class AuditQuery:
             first=checked(first),
             before=None if after is None else _position(context, after),
         )
-        events, more = await context.trail(query)
+        events, more = await context.officer.trail(query)
         return connected(
             context.ids,
             [AuditEntry.of(context, event, query.chart) for event in events],

@@ -145,8 +145,8 @@ class RecordQuery:
     async def record_as_of(self, info: Info, chart: ChartId, at: AsOf = None) -> Record | None:
         """The record folded from the log up to a position."""
         ident = chart_of(info.context.ids, chart)
-        position = await info.context.position_at(ident, at)
-        others = await info.context.others_at(ident, position)
+        position = await info.context.officer.position_at(ident, at)
+        others = await info.context.officer.others_at(ident, position)
         return Record(where=Where(ident, position, others))
 
 

@@ -68,7 +68,7 @@ async def _listed(
         more = True
         while more:
             before = found[-1].position if found else None
-            page, more = await operation.set_aside(PAGE, before, only)
+            page, more = await operation.desk.set_aside(PAGE, before, only)
             found += page
         await operation.settle()
         return found
@@ -91,7 +91,7 @@ async def _settled(
             receipt = await operation.do(DismissResource(resource=resource, reason=named[1]), key)
         else:
             wish = RepairResource(resource=resource, how=named[1])
-            receipt = await operation.repair(wish, content, key)
+            receipt = await operation.desk.repair(wish, content, key)
         await operation.settle()
         return receipt.last
 

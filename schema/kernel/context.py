@@ -122,6 +122,37 @@ class Entries(Protocol):
         """Correct, relabel or withdraw an item; and who had seen it. Raises a Refusal."""
 
 
+class Desk(Protocol):
+    """What waits for the organisation's staff: proposals of matching, and what is set aside."""
+
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching, newest first, and whether more follow. Raises NotFound."""
+
+    async def set_aside(
+        self, first: int, before: int | None, reason: str | None
+    ) -> tuple[tuple[Aside, ...], bool]:
+        """Received resources that are set aside, and whether more follow. Raises NotFound."""
+
+    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
+        """File a resource that is set aside from its kept bytes or from `content`, and close it.
+
+        Raises NotFound, StaleVersion and StillSetAside.
+        """
+
+
+class Officer(Protocol):
+    """What compliance reads: the trail, and what a record showed in the past."""
+
+    async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
+        """Events of the trail and whether more follow. Raises NotFound."""
+
+    async def position_at(self, chart: str, at: datetime | None) -> int:
+        """The last position committed by then. Raises NotFound."""
+
+    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
+        """The other charts that were one patient's by merges with this one at a position."""
+
+
 class SchemaContext(Protocol):
     """One operation of one caller. Whatever it reads is in the log before the answer leaves."""
 
@@ -136,6 +167,14 @@ class SchemaContext(Protocol):
     @property
     def entries(self) -> Entries:
         """Single entries of records."""
+
+    @property
+    def desk(self) -> Desk:
+        """What waits for the organisation's staff."""
+
+    @property
+    def officer(self) -> Officer:
+        """What compliance reads."""
 
     def now(self) -> datetime:
         """The clock."""
@@ -173,28 +212,5 @@ class SchemaContext(Protocol):
         Charts whose panel is closed to the caller or set aside are left out, without a refusal.
         """
 
-    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
-        """Open proposals of matching, newest first, and whether more follow. Raises NotFound."""
-
-    async def trail(self, query: TrailQuery) -> tuple[tuple[Recorded, ...], bool]:
-        """Events of the trail and whether more follow. Raises NotFound."""
-
-    async def position_at(self, chart: str, at: datetime | None) -> int:
-        """The last position committed by then. Raises NotFound."""
-
-    async def others_at(self, chart: str, position: int) -> tuple[str, ...]:
-        """The other charts that were one patient's by merges with this one at a position."""
-
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform a command under an idempotency key. Raises its Refusal."""
-
-    async def set_aside(
-        self, first: int, before: int | None, reason: str | None
-    ) -> tuple[tuple[Aside, ...], bool]:
-        """Received resources that are set aside, and whether more follow. Raises NotFound."""
-
-    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
-        """File a resource that is set aside from its kept bytes or from `content`, and close it.
-
-        Raises NotFound, StaleVersion and StillSetAside.
-        """

@@ -73,7 +73,7 @@ class RegistryQuery:
         """One ruled read of the proposals and of the demographics of their charts."""
         context = info.context
         before = None if after is None else _position(context, after)
-        found, more = await context.proposals(checked(first), before)
+        found, more = await context.desk.proposals(checked(first), before)
         charts = list(dict.fromkeys(chart for one in found for chart in one.charts))
         rows = await context.first_rows(panels.candidates, charts)
         return connected(

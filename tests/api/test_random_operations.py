@@ -4,7 +4,6 @@ Both run with the caller's real context over the same rows; nothing is settled, 
 one changes what the other sees.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -85,8 +84,8 @@ async def both(
     assert validate(SCHEMA, document) == []
     (definition,) = document.definitions
     assert isinstance(definition, OperationDefinitionNode)
-    headers: Mapping[str, str] = {"authorization": f"Bearer {world.token(person)}"}
-    theirs, ours = await world.door.open({}, headers), await world.door.open({}, headers)
+    headers = [(b"authorization", f"Bearer {world.token(person)}".encode())]
+    theirs, ours = [await world.door.open({"headers": headers}, {}) for _ in range(2)]
     try:
         outcome = execute(
             SCHEMA, document, context_value=theirs, max_coercion_errors=1, hide_suggestions=True

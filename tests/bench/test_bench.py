@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -22,24 +23,24 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+def lines() -> list[dict[str, object]]:
     """The lines of a short run."""
-    folder = tmp_path_factory.mktemp("bench")
-    finished = bench("append", "--seconds", "0.2", "--rounds", "1", folder=folder)
+    finished = bench("append", "--seconds", "0.2", "--rounds", "1")
     assert finished.returncode == 0, finished.stderr
     return [json.loads(line) for line in finished.stdout.splitlines()]
 
 
-def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `python -m bench` with its files below `folder`."""
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m bench` with its files in a folder whose name is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        return subprocess.run(
+            [sys.executable, "-m", "bench", *arguments],
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 def test_the_lines_come_in_order_and_256_clients_beside_the_library_last(
@@ -68,8 +69,8 @@ def test_the_required_ratios_stand_beside_the_measured_ones(
     assert required == {NAMES[0]: 0.5, NAMES[1]: 1.5, NAMES[-1]: 10.0}
 
 
-def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
-    refused = bench("nothing", folder=tmp_path)
+def test_an_unknown_name_is_refused() -> None:
+    refused = bench("nothing")
     assert refused.returncode == 2
     assert "there is no bench nothing" in refused.stderr
     assert refused.stdout == ""

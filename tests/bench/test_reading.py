@@ -1,7 +1,6 @@
 """The lines of the reading benches: one shape, and counts that do not depend on the machine."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -21,17 +20,17 @@ LINES = {
 }
 
 
-def lines(name: str, folder: Path) -> list[dict[str, object]]:
-    finished = bench(name, "--seconds", "0.3", "--rounds", "1", folder=folder)
+def lines(name: str) -> list[dict[str, object]]:
+    finished = bench(name, "--seconds", "0.3", "--rounds", "1")
     assert finished.returncode == 0, finished.stderr
     return [json.loads(line) for line in finished.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("name", LINES)
 def test_each_line_prints_its_value_beside_a_reference_of_the_same_run(
-    name: str, tmp_path: Path
+    name: str,
 ) -> None:
-    printed = lines(name, tmp_path)
+    printed = lines(name)
     assert [line["name"] for line in printed] == LINES[name]
     for line in printed:
         for member in ("value", "reference", "ratio"):

@@ -16,6 +16,7 @@ from api.cli.rebuild import rebuilt
 from api.context import Operation
 from api.graphql import AuditUnavailable
 from api.looks import Looks
+from api.officer import Officer
 from demo.walk.world import World
 from domain.audit import RecordReplay
 from domain.consent import WithdrawProxyAccess
@@ -120,7 +121,7 @@ async def _blind(_house: object, tenant: str) -> Verification:
     return Verification(tenant=tenant, events=0, root="", wrongs=(), missing_keys=(), seconds=0.0)
 
 
-async def _always_now(self: Operation, _chart: str, _at: object) -> int:
+async def _always_now(self: Officer, _chart: str, _at: object) -> int:
     return await self._trail.head()
 
 
@@ -174,7 +175,7 @@ DEFECTS: dict[str, Plant] = {
         "DELETE FROM model.directory_role; INSERT INTO model.directory_role SELECT * FROM saved;"
         " DROP TABLE saved",
     ),
-    "record-as-of": Patched(Operation, "position_at", _always_now),
+    "record-as-of": Patched(Officer, "position_at", _always_now),
     "stranger-gets-nothing": Patched(Looks, "refused", lambda *_: None),
     "proxy-within-scope": Statements(
         "UPDATE model.consent_grant SET scopes = scopes || '{records}'"

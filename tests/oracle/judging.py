@@ -8,22 +8,27 @@ from typing import Any
 from tests.oracle.answers import Asked, Seen
 from tests.oracle.asking import Asker
 
-LOOK, REFUSAL = "audit.records-viewed", "audit.access-refused"
+LOOK, LIST, REFUSAL = "audit.records-viewed", "audit.list-viewed", "audit.access-refused"
 NODE = "id position type actor chart rule basis operation panels records count outcome"
 Json = dict[str, Any]
 
 
-async def trail(asker: Asker, officer: str, until: str | None) -> list[Json]:
-    """Every entry after the one with the id `until`, newest first, page by page."""
+async def trail(
+    asker: Asker, officer: str, until: str | None, chart: str | None = None
+) -> list[Json]:
+    """Every entry after the one with the id `until`, newest first, page by page.
+
+    With a chart only those about it, and of a list only what it showed of this chart.
+    """
     entries: list[Json] = []
-    after = ""
+    about = after = "" if chart is None else f', chart: "{chart}"'
     while True:
         name = f"Page{len(asker.asked)}"
         document = (
             f"query {name} {{ trail: auditTrail(first: {100 if until else 1}{after}) {{ edges {{"
             f" node {{ {NODE} }} }} pageInfo {{ hasNextPage endCursor }} }} }}"
         )
-        page = (await asker.ask(officer, document, name, {"trail": ("auditTrail", None, {})}))[
+        page = (await asker.ask(officer, document, name, {"trail": ("auditTrail", chart, {})}))[
             "data"
         ]["trail"]
         for edge in page["edges"]:
@@ -32,7 +37,19 @@ async def trail(asker: Asker, officer: str, until: str | None) -> list[Json]:
             entries.append(edge["node"])
         if until is None or not page["pageInfo"]["hasNextPage"]:
             return entries
-        after = f', after: "{page["pageInfo"]["endCursor"]}"'
+        after = f'{about}, after: "{page["pageInfo"]["endCursor"]}"'
+
+
+async def shares(
+    asker: Asker, officer: str, until: str, entries: list[Json]
+) -> dict[str, list[Json]]:
+    """What each list among the entries showed of each chart, as the trail of the chart says it."""
+    lists: dict[str, list[Json]] = {entry["id"]: [] for entry in entries if entry["type"] == LIST}
+    for chart in list(asker.planner.known.charts):
+        for entry in await trail(asker, officer, until, chart):
+            if entry["id"] in lists:
+                lists[entry["id"]].append(entry)
+    return lists
 
 
 @dataclass(slots=True)
@@ -50,8 +67,18 @@ class Judge:
     wrong: list[str] = field(default_factory=list)
     ids: int = 0
 
-    def compare(self, asked: list[Asked], entries: list[Json]) -> None:
-        """Both ways: every answer is on record, and every entry has its answer."""
+    def compare(
+        self, asked: list[Asked], entries: list[Json], lists: dict[str, list[Json]]
+    ) -> None:
+        """Both ways: every answer is on record, and every entry has its answer.
+
+        A list counts as what it showed of each chart, which is all that it showed.
+        """
+        for entry in entries:
+            parts = [record for part in lists.get(entry["id"], []) for record in part["records"]]
+            if entry["type"] == LIST and sorted(parts) != sorted(entry["records"]):
+                self.wrong.append(f"{entry['operation']}: a list that is not that of its charts")
+        entries = [part for entry in entries for part in lists.get(entry["id"], [entry])]
         operations: dict[str, list[Json]] = {}
         others: list[Json] = []
         names = {each.recorded_as for each in asked}
@@ -72,7 +99,7 @@ class Judge:
                 self.wrong.append(f"{asked.recorded_as}: of another actor")
         if asked.in_doubt:
             return
-        looks = [entry for entry in entries if entry["type"] == LOOK]
+        looks = [entry for entry in entries if entry["type"] in (LOOK, LIST)]
         refusals = [entry for entry in entries if entry["type"] == REFUSAL]
         found = Counter(entry["chart"] for entry in refusals)
         if found != Counter({self._chart(chart) for chart in asked.refused}):

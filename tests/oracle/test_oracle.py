@@ -15,7 +15,7 @@ from domain.kernel.context import Basis
 from tests.api.personas import settle_in
 from tests.api.world import Seedbed, World, living_world
 from tests.oracle.asking import Asker, Planner
-from tests.oracle.judging import Judge, trail
+from tests.oracle.judging import Judge, shares, trail
 
 pytestmark = pytest.mark.anyio
 OPERATIONS = [2_000, pytest.param(50_000, marks=pytest.mark.soak)]
@@ -43,7 +43,7 @@ async def judged(asker: Asker, officer: str, count: int) -> Judge:
     entries = await trail(asker, officer, base["id"])
     judge = Judge(asker.planner.known.accounts)
     judge.nobody = next((e["chart"] for e in entries if e["operation"] == "Nobody"), None)
-    judge.compare(asked, entries)
+    judge.compare(asked, entries, await shares(asker, officer, base["id"], entries))
     return judge
 
 

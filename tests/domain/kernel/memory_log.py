@@ -90,9 +90,8 @@ class MemoryLog:
         last = len(self.events) if wish.drafts else None
         for reserved, stream in wish.reservations:
             self._reserved[wish.tenant, reserved] = stream
-        outcome = Outcome(first=first, last=last, refusal=wish.refusal)
-        if wish.refusal is not None:
-            outcome = Outcome(refusal=wish.refusal)
+        refused = wish.refusal is not None
+        outcome = Outcome(refusal=wish.refusal) if refused else Outcome(first=first, last=last)
         self._commands[wish.tenant, wish.command] = (wish.fingerprint, outcome)
         return Appended(first, last)
 

@@ -1,33 +1,53 @@
-"""What staff do about resources that are set aside: each read and repair ruled and on record."""
+"""The desk of the organisation's staff: what waits for them there, each ruled and on record."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
-from typing import cast
+from typing import Any, cast
 
 from adapters.postgres.sources import NEWEST, AsideFound
 from api.house import House
 from api.inbound.repair import file_again, set_aside
 from api.looks import Looks
+from api.panelreads import PanelReads
 from api.permits import Permits
+from api.retryable import retryable
 from domain import records
+from domain.kernel.command import Command
 from domain.kernel.context import Actor
+from domain.kernel.perform import Receipt
 from domain.kernel.refusal import NotFound
 from domain.records import RepairResource
+from domain.registry import Proposal
 from projections.kernel.aside import AsideRow
 from schema.kernel.context import Aside
 
 PANEL = "records.set-aside"
 
 
-class Repairs:
-    """The set-aside resources of one operation's tenant."""
+class Desk:
+    """Implements the schema's Desk; `do` performs a command of the operation."""
 
-    def __init__(self, house: House, actor: Actor, permits: Permits, looks: Looks) -> None:
+    def __init__(
+        self,
+        house: House,
+        actor: Actor,
+        permits: Permits,
+        looks: Looks,
+        panels: PanelReads,
+        do: Callable[[Command[Any], str], Awaitable[Receipt]],
+    ) -> None:
         self._house, self._actor = house, actor
         self._permits, self._looks = permits, looks
+        self._panels = panels
+        self._do = do
 
-    async def page(
+    async def proposals(self, first: int, before: int | None) -> tuple[tuple[Proposal, ...], bool]:
+        """Open proposals of matching, newest first, and whether more follow. Raises NotFound."""
+        return await self._panels.proposals(first, before)
+
+    async def set_aside(
         self, first: int, before: int | None, reason: str | None
     ) -> tuple[tuple[Aside, ...], bool]:
         """Set-aside resources, newest first, and whether more follow. Raises NotFound."""
@@ -44,11 +64,17 @@ class Repairs:
         self._looks.saw(None, permit.basis, rule.name, PANEL, [one.id for one in shown])
         return tuple(shown), len(rows) > first
 
-    async def file(self, wish: RepairResource, content: bytes | None) -> RepairResource:
-        """The command that closes it, once it is filed; one that is closed is not filed again.
+    async def repair(self, wish: RepairResource, content: bytes | None, key: str) -> Receipt:
+        """File a resource that is set aside; the caller's command closes it.
 
         Raises NotFound where the rule refuses, StaleVersion and StillSetAside.
         """
+        with retryable():
+            closing = await self._filed(wish, content)
+        return await self._do(closing, key)
+
+    async def _filed(self, wish: RepairResource, content: bytes | None) -> RepairResource:
+        """The command that closes it, once it is filed; one that is closed is not filed again."""
         await self._permits.of_organization(records.repair, None)
         given = sha256(content).hexdigest() if content is not None else None
         # Where nothing is open the command tells why.
