@@ -118,7 +118,8 @@ class Projector:
     async def _step(self, tenant: str, names: Sequence[str], limit: int) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             await prepare(connection, tenant)
-            claimed, head = await self._claim(connection, tenant, names)
+            wanted = [self._projections[name] for name in names]
+            claimed, head = await _claim(connection, tenant, wanted)
             if not claimed or head <= min(claimed.values()):
                 return 0
             start = min(claimed.values())
@@ -149,20 +150,22 @@ class Projector:
             _log.warning("projector.held", tenant=tenant, error=held.error, **place)
             known[projection] = held.position
 
-    async def _claim(
-        self, connection: asyncpg.Connection, tenant: str, names: Sequence[str]
-    ) -> tuple[dict[str, int], int]:
-        """The positions of the checkpoints that are free and of this release, and the log's head.
 
-        A head that moved meanwhile is told of by its own NOTIFY.
-        """
-        versions = [self._projections[name].version for name in names]
+async def _claim(
+    connection: asyncpg.Connection, tenant: str, projections: Sequence[Projection]
+) -> tuple[dict[str, int], int]:
+    """The positions of the checkpoints that are free and of this release, and the log's head.
+
+    A head that moved meanwhile is told of by its own NOTIFY.
+    """
+    names = [projection.name for projection in projections]
+    versions = [projection.version for projection in projections]
+    rows = await connection.fetch(CLAIM, tenant, names, versions)
+    if len(rows) < len(names):
+        await connection.execute(OPEN, tenant, names, versions)
         rows = await connection.fetch(CLAIM, tenant, names, versions)
-        if len(rows) < len(names):
-            await connection.execute(OPEN, tenant, names, versions)
-            rows = await connection.fetch(CLAIM, tenant, names, versions)
-        head = max((row["head"] or 0 for row in rows), default=0)
-        return {row["projection"]: row["position"] for row in rows}, head
+    head = max((row["head"] or 0 for row in rows), default=0)
+    return {row["projection"]: row["position"] for row in rows}, head
 
 
 async def _advance_to(connection: asyncpg.Connection, tenant: str, reached: dict[str, int]) -> None:
