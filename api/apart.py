@@ -217,21 +217,29 @@ def _report(tailing: asyncio.Task[None]) -> None:
 
 
 async def _tail(settings: Settings, parent: _Parent) -> None:
-    """Rebuild what is of an earlier version, then tail every tenant's log until told to stop."""
+    """Tail every tenant's log until told to stop; rebuild what is of an earlier version meanwhile.
+
+    The process of the earlier release cannot keep what is rebuilt already.
+    """
     dsn, keys = settings.role_dsn("projector"), open_keys(settings)
     async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
         rows = await pool.fetch("SELECT log_tenants() AS tenant")
         known = [row["tenant"] for row in rows]
-        await bring_up_to_date(
-            pool, keys, known, PROJECTIONS, lambda _done, _total: None, workers_of(settings)
-        )
         projector = Projector(pool, keys, PROJECTIONS)
         stopping = asyncio.create_task(_stopped(projector, parent), name="projector-stop")
-        parent.say(_READY)
+        tailing = asyncio.create_task(
+            projector.run(known, lambda: asyncpg.connect(dsn)), name="projector-tail"
+        )
         try:
-            await projector.run(known, lambda: asyncpg.connect(dsn))
+            await bring_up_to_date(
+                pool, keys, known, PROJECTIONS, lambda _done, _total: None, workers_of(settings)
+            )
+            parent.say(_READY)
+            await tailing
         finally:
             stopping.cancel()
+            projector.stop()
+            await ended(tailing)
 
 
 async def _stopped(projector: Projector, parent: _Parent) -> None:

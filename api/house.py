@@ -107,16 +107,17 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 async def projecting(house: House) -> AsyncIterator[Projector]:
     """A projector that tails the log of every tenant while the context is open.
 
-    Read models of an earlier version are rebuilt first; reads go on meanwhile.
+    Read models of an earlier version are rebuilt first; reads go on meanwhile. What is rebuilt
+    already is kept from then on: the process of the earlier release cannot do it any more.
     """
     dsn = house.settings.role_dsn("projector")
     async with _pool(dsn, 4) as pool:
         known = await house.tenants()
-        await bring_up_to_date(pool, house.keys, known, PROJECTIONS, _silent, house.workers)
         projector = Projector(pool, house.keys, PROJECTIONS)
         tailing = projector.run(known, lambda: asyncpg.connect(dsn))
         task = asyncio.create_task(tailing, name="projector")
         try:
+            await bring_up_to_date(pool, house.keys, known, PROJECTIONS, _silent, house.workers)
             yield projector
         finally:
             projector.stop()

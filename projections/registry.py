@@ -29,7 +29,7 @@ from domain.registry import (
 )
 from projections.kernel.panels import document, panel_table
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,8 @@ _IN_MERGE = (ChartReassigned, ChartMerged, ChartAbsorbed, MergeUndone)
 def project(recorded: Recorded) -> Iterator[Write]:
     """Rows per chart, death, link, merge, review that is due, token and open proposal.
 
-    What cannot be read closes: the links of that person, the grants of that chart.
+    What cannot be read closes: the links of that person, the grants and the merge of that chart.
+    Nothing is written about another chart, which may be set aside: an undone merge stands in both.
     """
     event, stream, chart = recorded.event, recorded.header.stream, recorded.header.chart
     if chart is not None:
@@ -98,10 +99,15 @@ def project(recorded: Recorded) -> Iterator[Write]:
             yield Put(LINK, {"person": stream, "chart": event.chart})
         case LinkUndone():
             yield Drop(LINK, {"person": stream, "chart": event.chart})
-        case Erased(type_name=LinkUndone.type_name) | Unknown(type_name=LinkUndone.type_name):
+        case (
+            Erased(type_name=ChartLinked.type_name | LinkUndone.type_name)
+            | Unknown(type_name=LinkUndone.type_name)
+        ):
             yield Drop(LINK, {"person": stream})
         case Erased(type_name=ChartOpened.type_name):
             yield Drop(CHART, {"chart": stream})
+            yield Drop(TOKEN, {"chart": chart})
+        case Erased(type_name=DemographicsReported.type_name):
             yield Drop(TOKEN, {"chart": chart})
         case MatchProposed() | MatchConfirmed() | MatchDismissed() | Erased() | Unknown() if (
             chart is None
@@ -116,8 +122,10 @@ def _merge(recorded: Recorded) -> Iterator[Write]:
     match event:
         case ChartMerged():
             yield Put(MERGE, {"chart": chart, "survivor": event.into})
-        case MergeUndone():
-            yield Drop(MERGE, {"chart": event.merged})
+        case MergeUndone() if event.merged == chart:
+            yield Drop(MERGE, {"chart": chart})
+        case Erased() | Unknown() if event.type_name in _ENDING:
+            yield Drop(MERGE, {"chart": chart})
         case MergeReviewed():
             yield Drop(REVIEW, {"chart": chart})
     unclear = isinstance(event, Erased | Unknown) and event.type_name in _NAMES
@@ -142,6 +150,7 @@ def _match(recorded: Recorded) -> Iterator[Write]:
 
 
 _OF_PERSONS = frozenset(kind.type_name for kind in (PersonRegistered, ChartLinked, LinkUndone))
+_ENDING = (ChartMerged.type_name, MergeUndone.type_name)
 _NAMES = frozenset(kind.type_name for kind in _IN_MERGE)
 PROJECTION = Projection(
     "registry",

@@ -9,6 +9,8 @@ import asyncpg
 
 CHANNEL = "anamnesis_progress"
 POLL_SECONDS = 0.05
+WAIT_SECONDS = 5.0
+"""How long a wait lasts unless its caller says."""
 
 
 class PositionTimeout(Exception):
@@ -18,7 +20,9 @@ class PositionTimeout(Exception):
 class Progress:
     """One process' view of the checkpoints; `listen` makes waits end as soon as they can."""
 
-    def __init__(self, pool: asyncpg.Pool, permissions: Sequence[str], seconds: float = 5.0):
+    def __init__(
+        self, pool: asyncpg.Pool, permissions: Sequence[str], seconds: float | None = None
+    ):
         self._pool = pool
         self._permissions = tuple(permissions)
         self._seconds = seconds
@@ -48,7 +52,8 @@ class Progress:
         self, tenant: str, position: int, projections: Sequence[str], seconds: float | None = None
     ) -> None:
         """Return when these projections have reached the position. Raises PositionTimeout."""
-        deadline = time.monotonic() + (self._seconds if seconds is None else seconds)
+        wait = self._seconds if seconds is None else seconds
+        deadline = time.monotonic() + (WAIT_SECONDS if wait is None else wait)
         doubtful = not self._hears_of(tenant, projections)
         while self._behind(tenant, position, projections):
             left = deadline - time.monotonic()

@@ -100,6 +100,8 @@ def _happening(
     def ident(name: str) -> str | None:
         if poisoned and random.random() < 0.1:
             return "a\0b"
+        if name == "merged" and random.random() < 0.5:
+            return chart
         if name in OWN:
             return stream
         return (chart if name == "chart" else fresh(random)) if name in IDS else None

@@ -94,9 +94,14 @@ def test_a_link_is_a_row_of_person_and_chart_until_it_is_undone() -> None:
     assert list(registry.project(registered)) == [version]
 
 
-@pytest.mark.parametrize("lost", [Erased, lambda name: Unknown(name, 2)])
-def test_an_undone_link_that_cannot_be_read_closes_every_chart_of_the_person(lost: type) -> None:
-    unread = recorded(lost(LinkUndone.type_name), chart=None)
+@pytest.mark.parametrize(
+    "lost",
+    [Erased(LinkUndone.type_name), Unknown(LinkUndone.type_name, 2), Erased(ChartLinked.type_name)],
+)
+def test_a_link_that_cannot_be_read_closes_every_chart_of_the_person(
+    lost: Erased | Unknown,
+) -> None:
+    unread = recorded(lost, chart=None)
     assert list(registry.project(unread)) == [
         Put(registry.PERSON, {"person": STREAM, "version": 1}),
         Drop(registry.LINK, {"person": STREAM}),
@@ -110,6 +115,26 @@ def test_an_erased_chart_loses_its_row_and_its_tokens() -> None:
         Drop(registry.CHART, {"chart": CHART}),
         Drop(registry.TOKEN, {"chart": CHART}),
     ]
+
+
+def test_erased_demographics_leave_nothing_to_find_the_chart_by() -> None:
+    gone = recorded(Erased(DemographicsReported.type_name), stream=CHART)
+    assert list(registry.project(gone)) == [AT_VERSION_1, Drop(registry.TOKEN, {"chart": CHART})]
+
+
+@pytest.mark.parametrize("kind", [ChartMerged, MergeUndone])
+def test_a_merge_that_cannot_be_read_any_more_is_no_row(kind: type[Event]) -> None:
+    for lost in (Erased(kind.type_name), Unknown(kind.type_name, 2)):
+        assert list(registry.project(recorded(lost, stream=CHART))) == [
+            AT_VERSION_1,
+            Drop(registry.MERGE, {"chart": CHART}),
+            DUE,
+        ]
+
+
+def test_an_undone_merge_is_written_about_the_merged_chart_by_its_own_stream_only() -> None:
+    undone = MergeUndone(merged=OTHER, survivor=CHART, person="q", reason="wrong")
+    assert list(registry.project(recorded(undone, stream=CHART))) == [AT_VERSION_1, DUE]
 
 
 def test_a_merge_is_a_row_and_makes_a_review_due_until_somebody_reviewed() -> None:
@@ -138,8 +163,8 @@ def test_a_merge_is_a_row_and_makes_a_review_due_until_somebody_reviewed() -> No
         (ChartReassigned(person="p", before="q", cause="link-undone"), True),
         (ChartReassigned(person="p", before="q", cause="with-survivor"), True),
         (ChartReassigned(person="p", before="q", cause="link", beside=OTHER), False),
-        (Erased(ChartMerged.type_name), True),
-        (Unknown(MergeUndone.type_name, 2), True),
+        (Erased(ChartAbsorbed.type_name), True),
+        (Unknown(ChartReassigned.type_name, 2), True),
     ],
 )
 def test_whatever_may_have_changed_who_acts_makes_a_review_due(

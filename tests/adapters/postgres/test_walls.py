@@ -161,6 +161,39 @@ async def test_row_security_is_forced_on_every_table_of_the_log_and_the_read_mod
     assert await rows(dsn, f"{seen} AND table_name = 'migration'") == [(0,)]
 
 
+async def test_nobody_calls_a_function_without_a_grant_of_its_own(dsn: str) -> None:
+    open_functions = await rows(
+        dsn,
+        "SELECT p.oid::regprocedure::text FROM pg_proc p"
+        " CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a"
+        " WHERE a.grantee = 0 AND p.prorettype <> 'trigger'::regtype"
+        " AND p.pronamespace IN ('public'::regnamespace, 'model'::regnamespace)",
+    )
+    assert open_functions == []
+
+
+async def test_every_table_with_a_tenant_is_cloned_with_all_of_its_guards(dsn: str) -> None:
+    guards = (
+        "SELECT policyname, permissive, cmd, roles, qual, with_check FROM pg_policies"
+        " WHERE schemaname = 'model' AND tablename = '{0}' ORDER BY 1",
+        "SELECT grantee, privilege_type FROM information_schema.role_table_grants"
+        " WHERE table_schema = 'model' AND table_name = '{0}' ORDER BY 1, 2",
+        "SELECT relrowsecurity, relforcerowsecurity, relowner FROM pg_class"
+        " WHERE oid = 'model.{0}'::regclass",
+    )
+    restrictive = set()
+    for table in TABLES:
+        clone = "SET ROLE anamnesis_projector; SELECT model.clone_table('{0}', '{0}__copy')"
+        connection = await asyncpg.connect(dsn)
+        await connection.execute(clone.format(table))
+        await connection.close()
+        for sql in guards:
+            kept = await rows(dsn, sql.format(table))
+            assert await rows(dsn, sql.format(f"{table}__copy")) == kept, table
+            restrictive |= {table for row in kept if "RESTRICTIVE" in row}
+    assert {"registry_match", "records_condition"} <= restrictive
+
+
 @pytest.fixture
 async def two_tenants(house: House) -> House:
     """A patient with a problem in each tenant, projected."""
