@@ -33,6 +33,7 @@ class Transaction:
         self._tenant = tenant
         self._account = account
         self._connection: asyncpg.pool.PoolConnectionProxy | None = None
+        self._turn = asyncio.Lock()
         self._asked: list[_Asked] = []
         self._sending: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -47,12 +48,11 @@ class Transaction:
         return await asked.records
 
     async def fetch_alone(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
-        """The rows of any statement, once the panels that were asked for are read."""
-        while self._sending is not None:
-            await asyncio.wait({self._sending})
-        connection = await self._open()
-        records: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
-        return records
+        """The rows of any statement, which is sent when the one under way is answered."""
+        async with self._turn:
+            connection = await self._open()
+            records: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+            return records
 
     async def _send(self) -> None:
         """Send what was asked in this turn of the loop, and then what was asked meanwhile."""
@@ -69,15 +69,17 @@ class Transaction:
             self._sending = None
 
     async def _answer(self, batch: list[_Asked]) -> None:
-        connection = await self._open()
         sql, arguments = _together(batch)
         found: list[list[asyncpg.Record]] = [[] for _ in batch]
-        for record in await connection.fetch(sql, *arguments):
+        async with self._turn:
+            connection = await self._open()
+            records = await connection.fetch(sql, *arguments)
+        for record in records:
             found[record["part"]].append(record)
-        for asked, records in zip(batch, found, strict=True):
+        for asked, its in zip(batch, found, strict=True):
             if not asked.records.done():
-                asked.records.set_result(records)
-            if len(records) >= MANY_ROWS:
+                asked.records.set_result(its)
+            if len(its) >= MANY_ROWS:
                 await asyncio.sleep(0)
 
     async def _open(self) -> asyncpg.pool.PoolConnectionProxy:

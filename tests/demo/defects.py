@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import adapters.fhir.importing
 import api.auth.tokens
 import demo.walk.keeping
 from adapters.postgres.progress import Progress
@@ -106,6 +107,19 @@ async def half_a_projection(world: World, patch: pytest.MonkeyPatch) -> AsyncIte
         await rebuilt(world.demo.house, whole, lambda _done, _total: None)
 
 
+@asynccontextmanager
+async def files_again(_world: World, patch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Neither the import knows what it filed nor the command what it decided."""
+    with patch.context() as here:
+        here.setattr(adapters.fhir.importing, "look_up", _know_nothing)
+        here.setattr(FileRecord, "decide", _file_again)
+        yield
+
+
+async def _know_nothing(_desk: object, _filed: object) -> None:
+    pass
+
+
 async def _reach(self: Progress, *_args: object, **_named: object) -> None:
     del self
 
@@ -157,7 +171,7 @@ DEFECTS: dict[str, Plant] = {
         " AND tenant = 'lakeside')",
         "UPDATE event SET type = 'results.result-received' WHERE type = 'results.lost'",
     ),
-    "second-import-changes-nothing": Patched(FileRecord, "decide", _file_again),
+    "second-import-changes-nothing": files_again,
     "received-bytes-kept": objects_gone,
     "tokens-verified": Patched(api.auth.tokens, "_check_signature", lambda *_: None),
     "patient-reads-record": Statements(

@@ -86,3 +86,18 @@ async def test_a_connection_that_does_not_even_roll_back_is_used_by_nobody(
         assert await house.reads.fetchval("SELECT pg_backend_pid()") != backend
     assert reading.cancelled()
     assert complaints == []
+
+
+async def test_statements_of_every_kind_that_come_at_once_share_one_connection(
+    house: House, complaints: list[str]
+) -> None:
+    reads = Transaction(house.reads, HERE, NOBODY)
+    which = "SELECT pg_backend_pid() AS id, now() AS at, true AS shown"
+    answers = await asyncio.gather(
+        reads.fetch_alone(which, []), reads.fetch(which, []), reads.fetch_alone(which, [])
+    )
+    await reads.close()
+    assert len({records[0]["id"] for records in answers}) == 1
+    async with asyncio.timeout(30):
+        await house.reads.close()  # Ends when every connection has been given back.
+    assert complaints == []
