@@ -94,10 +94,11 @@ class Copies:
                 f"SELECT DISTINCT target, names FROM model.{self.drops}"
             )
             for table in self.tables:
+                # First: a row that was replaced is gone, whatever became of the one after it.
+                await connection.execute(self._superseded(table))
                 for target, names in deletions:
                     if target == table.name:
                         await connection.execute(self._deletion(table, names), target, names)
-                await connection.execute(self._superseded(table))
             for copy in self.names.values():
                 await connection.execute(
                     f"ALTER TABLE model.{copy} DROP COLUMN {RUN}, FORCE ROW LEVEL SECURITY"
@@ -169,4 +170,9 @@ def _dropped(
     tenant: str, drop: Drop, run: int
 ) -> tuple[str, str, tuple[str, ...], tuple[str, ...], int]:
     names = tuple(sorted(drop.where))
-    return tenant, drop.table.name, names, tuple(str(drop.where[name]) for name in names), run
+    return tenant, drop.table.name, names, tuple(_text(drop.where[name]) for name in names), run
+
+
+def _text(value: object) -> str:
+    """As PostgreSQL reads it."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)

@@ -1,7 +1,7 @@
 """Writing read-model tables: one statement per table and batch."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -23,6 +23,7 @@ class TableRows:
         self.table = table
         self.last: dict[tuple[str, ...], SealedRow] = {}
         self._places = {column.name: at for at, column in enumerate(table.columns, 1)}
+        self._key = tuple(column.name for column in table.key)
         self._found: dict[tuple[str, ...], dict[tuple[str, ...], list[SealedRow]]] = {}
 
     def put(self, row: SealedRow) -> None:
@@ -31,8 +32,12 @@ class TableRows:
         for names, found in self._found.items():
             found.setdefault(self._values(row, names), []).append(row)
 
-    def drop(self, where: Mapping[str, object]) -> None:
-        """Forget the rows whose columns equal these values."""
+    def drop(self, where: Mapping[str, object]) -> Iterator[Drop]:
+        """Forget the rows whose columns equal these values.
+
+        What is stored under their keys had been replaced by them, so it goes as well: gives those
+        deletions where `where` does not find it.
+        """
         names = tuple(sorted(where))
         if names not in self._found:
             found: dict[tuple[str, ...], list[SealedRow]] = {}
@@ -42,6 +47,9 @@ class TableRows:
         for row in self._found[names].pop(tuple(str(where[name]) for name in names), ()):
             if self.last.get(row.identity) is row:
                 del self.last[row.identity]
+                if not where.keys() <= set(self._key):
+                    key = {name: row.values[self._places[name]] for name in self._key}
+                    yield Drop(self.table, key)
 
     def _values(self, row: SealedRow, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(row.values[self._places[name]]) for name in names)
@@ -64,7 +72,7 @@ class Pending:
                 held = self.tables[row.table.name] = TableRows(row.table)
             if isinstance(row, Drop):
                 self.drops.append(row)
-                held.drop(row.where)
+                self.drops.extend(held.drop(row.where))
             else:
                 held.put(row)
 
