@@ -16,7 +16,7 @@ from tests.samples.imported import SYNTHEA, TENANT, Imported, fetch, resources
 
 pytestmark = [pytest.mark.anyio, pytest.mark.samples]
 PATIENT = "3d195286-ce77-f5b3-b64f-3eacfb9c273e"
-PANELS = ("conditions", "observations", "labReports", "documents", "notes", "visits")
+PANELS = ("conditions", "observations", "documents", "notes", "visits")
 
 LABELLED = ("observations", "documents", "notes")
 """What says something about HIV in the chosen file; its one condition is tuberculosis."""
