@@ -114,22 +114,20 @@ async def file_bundle(
     await look_up(desk, frozenset(FILED_BY))
     fresh = [entry for entry in received.entries if entry.index not in desk.settled]
     taken = [entry for entry in fresh if entry.resource_type in FILED_BY]
-    judging = asyncio.create_task(asyncio.to_thread(findings, taken))
-    try:
-        await aside.spoilt(desk)
-        listings, *others = await stages(desk)
-        await desk.awaiting.learn([*listings, *others[0]])
-        await _each(listings, partial(file_entry, desk), run.concurrency)
-        await _each(others.pop(0), partial(file_entry, desk), run.concurrency)
-        wanted = await desk.awaiting.wanted(fresh)
-        await _each(wanted, partial(_await, desk), run.concurrency)
+    await aside.spoilt(desk)
+    listings, *others = await stages(desk)
+    await desk.awaiting.learn([*listings, *others[0]])
+    await _each(listings, partial(file_entry, desk), run.concurrency)
+    await _each(others.pop(0), partial(file_entry, desk), run.concurrency)
+    wanted = await desk.awaiting.wanted(fresh)
+    await _each(wanted, partial(_await, desk), run.concurrency)
+    told()
+    for stage in others:
+        await _each(stage, partial(file_entry, desk), run.concurrency)
         told()
-        for stage in others:
-            await _each(stage, partial(file_entry, desk), run.concurrency)
-            told()
-        await close(desk)
-    finally:
-        run.tally.found(await judging)
+    await close(desk)
+    # Not beside the filing: a busy thread makes the loop wait for the interpreter at every call.
+    run.tally.found(await asyncio.to_thread(findings, taken))
     return desk
 
 

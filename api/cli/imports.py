@@ -12,7 +12,11 @@ from adapters.fhir.report import ImportReport, Progress
 from api.cli.place import house_at, named_operator, only_tenant, operator_actor, placed
 from api.cli.progressing import progress_bar
 from api.inbound.fhir import HouseIntake
+from api.matching import Matched, match, matching_actor
 from projections.catalogue import PROJECTIONS
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the number of SIGINT."""
 
 
 @click.group(name="import")
@@ -39,13 +43,20 @@ def fhir(
     """Import FHIR R4 bundles: files or folders, plain or gzip.
 
     Running it again changes nothing. What cannot be imported is listed with its reason while the
-    rest goes in; the exit code is 1 then.
+    rest goes in; the exit code is 1 then. Interrupted, it ends with 130 and can be run again. The
+    charts of the patients are compared with those like them in the end, as `match` does it.
     """
-    report = asyncio.run(_import(paths, tenant, source, (operator, reason), folder))
+    try:
+        report, matched = asyncio.run(_import(paths, tenant, source, (operator, reason), folder))
+    except KeyboardInterrupt:
+        click.echo("Interrupted; run it again and it goes on from there.", err=True)
+        raise SystemExit(INTERRUPTED) from None
     if as_json:
-        click.echo(msgspec.json.encode(asdict(report)))
+        counted = asdict(report) | {"matching": asdict(matched)}
+        click.echo(msgspec.json.encode(counted))
     else:
         click.echo(summary(report))
+        click.echo(told(matched))
     raise SystemExit(1 if report.problems else 0)
 
 
@@ -55,7 +66,7 @@ async def _import(
     source: str,
     named: tuple[str, str],
     folder: Path,
-) -> ImportReport:
+) -> tuple[ImportReport, Matched]:
     async with house_at(folder) as house:
         chosen = await only_tenant(house, tenant)
         intake = HouseIntake(house, operator_actor(chosen, *named))
@@ -68,7 +79,7 @@ async def _import(
         if report.last_position is not None:
             names = [projection.name for projection in PROJECTIONS]
             await house.progress.reach(chosen, report.last_position, names, seconds=600)
-        return report
+        return report, await match(house, chosen, list(intake.charts), matching_actor(chosen))
 
 
 def summary(report: ImportReport) -> str:
@@ -84,3 +95,11 @@ def summary(report: ImportReport) -> str:
     lines += [f"  {name}: {count} not imported yet" for name, count in report.not_imported.items()]
     lines += [f"  {one.file} entry {one.entry}: {one.reason}" for one in report.problems]
     return "\n".join(lines)
+
+
+def told(matched: Matched) -> str:
+    """The outcome of matching in a line for people."""
+    return (
+        f"{matched.charts} charts, {matched.compared} pairs compared,"
+        f" {matched.linked} linked, {matched.proposed} proposed"
+    )

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from api.cli.charts import given_chart, revealed
+from api.cli.imports import told
 from api.cli.place import house_at, named_operator, only_tenant, operator_actor, placed
 from api.cli.progressing import progress_bar
 from api.matching import Matched
@@ -169,10 +170,7 @@ def match(
     if as_json:
         click.echo(msgspec.json.encode(asdict(report)))
     else:
-        click.echo(
-            f"{report.charts} charts, {report.compared} pairs compared,"
-            f" {report.linked} linked, {report.proposed} proposed"
-        )
+        click.echo(told(report))
 
 
 ACTS = (

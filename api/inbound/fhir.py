@@ -14,6 +14,7 @@ from domain.kernel.command import Command, Reserved
 from domain.kernel.context import Actor
 from domain.kernel.perform import Receipt, Request
 from domain.kernel.values import Source
+from domain.registry import ReportPatient
 from projections.kernel.aside import ASIDE, AsideRow
 from projections.kernel.sources import MAP, origin
 
@@ -23,16 +24,23 @@ CATCH_UP_SECONDS = 120.0
 
 
 class HouseIntake:
-    """What an import needs of the house, for one tenant and one operator."""
+    """What an import needs of the house, for one tenant and one operator.
+
+    `charts` are those of the patients that it met, new or known.
+    """
 
     def __init__(self, house: House, actor: Actor) -> None:
+        self.charts: dict[str, None] = {}
         self._house = house
         self._actor = actor
         self._sources = Sources(house.api, house.keys, actor.tenant)
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform the command under an idempotency key."""
-        return await self._house.do(Request(command=command, actor=self._actor, key=key))
+        receipt = await self._house.do(Request(command=command, actor=self._actor, key=key))
+        if isinstance(command, ReportPatient):
+            self.charts[receipt.streams[0]] = None
+        return receipt
 
     async def keep(self, content: bytes, owner: str | None, scope: str = "") -> None:
         """Store received bytes sealed under the owner's key, once."""
@@ -65,6 +73,8 @@ class HouseIntake:
     async def known(self, sources: Collection[tuple[str, str, str]]) -> Mapping[str, Known]:
         """The id map's rows of these resources."""
         rows = await self._sources.by_origin(MAP, [origin(*one) for one in sources])
+        patients = (origin(*one) for one in sources if one[1] == "Patient")
+        self.charts |= {str(rows[one]["stream"]): None for one in patients if one in rows}
         return {
             named: Known(
                 str(row["stream"]),

@@ -1,4 +1,4 @@
-"""Sample folders in a real house, imported once for all tests of a module."""
+"""Sample folders in a real house."""
 
 import gzip
 import json
@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,7 +23,20 @@ from api.settings import Settings
 from projections.catalogue import PROJECTIONS
 
 TENANT = "riverside"
+SYNTHEA = "urn:synthea"
 NAMES = [projection.name for projection in PROJECTIONS]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A house after two imports of a folder, and the events by type between them."""
+
+    house: House
+    folder: Path
+    place: Path
+    first: ImportReport
+    second: ImportReport
+    events: dict[str, int]
 
 
 def samples(name: str) -> Path:

@@ -1,32 +1,21 @@
 """US Core, the R4 examples, International Patient Summaries and CARIN: exact counts."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.embedded import EmbeddedPostgres
 from api.house import House
-from tests.samples.imported import a_house, accounted, bring, counts, expected, samples
+from tests.samples.imported import accounted, bring, counts, expected, samples
 
 pytestmark = [pytest.mark.anyio, pytest.mark.samples]
 
 
-@pytest.fixture(scope="module")
-async def house(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[House]:
-    """One house for every folder; each has a source of its own."""
-    async with a_house(postgres, tmp_path_factory.mktemp("standards")) as opened:
-        yield opened
-
-
 async def test_the_us_core_package_gives_its_183_examples_and_its_conformance_apart(
-    house: House,
+    standards: House,
 ) -> None:
     (told,) = expected("us-core").values()
 
-    done = await bring(house, "urn:us-core", samples("us-core"))
+    done = await bring(standards, "urn:us-core", samples("us-core"))
 
     outer = Counter(done.resources) - Counter(done.nested)
     assert outer == Counter(told["examples"])
@@ -36,24 +25,24 @@ async def test_the_us_core_package_gives_its_183_examples_and_its_conformance_ap
     assert done.problems == ()
 
 
-async def test_the_141_r4_examples_are_all_accounted_for(house: House) -> None:
+async def test_the_141_r4_examples_are_all_accounted_for(standards: House) -> None:
     (told,) = expected("fhir-r4-examples").values()
 
-    done = await bring(house, "urn:r4-examples", samples("fhir-r4-examples"))
+    done = await bring(standards, "urn:r4-examples", samples("fhir-r4-examples"))
 
     assert Counter(done.resources) == Counter(told["resources"])
     assert sum(done.resources.values()) == told["lines"] == 141
     assert accounted(done) == Counter(told["resources"])
     waiting = sum(kinds.get("waiting", 0) for kinds in done.yielded.values())
-    aside = await counts(house)
+    aside = await counts(standards)
     assert aside["records.resource-set-aside"] >= waiting > 0
     assert done.issues == {"DiagnosticReport schema": 1}
 
 
-async def test_each_patient_summary_is_read_whole(house: House) -> None:
+async def test_each_patient_summary_is_read_whole(standards: House) -> None:
     wrong: dict[str, str] = {}
     for name, told in expected("ips").items():
-        done = await bring(house, f"urn:ips:{name}", samples("ips") / name)
+        done = await bring(standards, f"urn:ips:{name}", samples("ips") / name)
 
         assert Counter(done.resources) == Counter(told["resources"]), name
         assert sum(done.resources.values()) == told["entries"], name
@@ -65,10 +54,10 @@ async def test_each_patient_summary_is_read_whole(house: House) -> None:
     assert wrong == {"connectathon_archive-BR_may2024_connectathon.json": "no-name"}
 
 
-async def test_the_carin_sets_are_read_whole(house: House) -> None:
+async def test_the_carin_sets_are_read_whole(standards: House) -> None:
     told = Counter(one["resourceType"] for one in expected("carin-blue-button").values())
 
-    done = await bring(house, "urn:carin", samples("carin-blue-button"))
+    done = await bring(standards, "urn:carin", samples("carin-blue-button"))
 
     assert Counter(done.resources) == told
     assert told["ExplanationOfBenefit"] == 10
@@ -76,14 +65,14 @@ async def test_the_carin_sets_are_read_whole(house: House) -> None:
     assert done.problems == ()
 
 
-async def test_all_of_it_again_changes_nothing(house: House) -> None:
-    before = await counts(house)
+async def test_all_of_it_again_changes_nothing(standards: House) -> None:
+    before = await counts(standards)
     for source, name in (
         ("urn:us-core", "us-core"),
         ("urn:r4-examples", "fhir-r4-examples"),
         ("urn:carin", "carin-blue-button"),
     ):
-        done = await bring(house, source, samples(name))
+        done = await bring(standards, source, samples(name))
         assert done.events_written == 0, name
 
-    assert await counts(house) == before
+    assert await counts(standards) == before
