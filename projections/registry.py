@@ -71,6 +71,9 @@ MATCH = Table(
 _IN_MERGE = (ChartReassigned, ChartMerged, ChartAbsorbed, MergeUndone)
 
 
+_LINKING = frozenset({ChartLinked.type_name, LinkUndone.type_name})
+
+
 def project(recorded: Recorded) -> Iterator[Write]:
     """Rows per chart, death, link, merge, review that is due, token and open proposal.
 
@@ -82,6 +85,9 @@ def project(recorded: Recorded) -> Iterator[Write]:
         yield Put(STREAM, {"chart": chart, "version": recorded.version})
     elif event.type_name in _OF_PERSONS:
         yield Put(PERSON, {"person": stream, "version": recorded.version})
+    if event.type_name in _LINKING:
+        yield from _link(recorded)
+        return
     match event:
         case ChartOpened() | DemographicsReported():
             body = ChartRow(demographics=event.demographics, identifier=event.identifier)
@@ -95,15 +101,6 @@ def project(recorded: Recorded) -> Iterator[Write]:
             yield document(DEATH, recorded, stream, row, at=event.at, state="reported")
         case DeathCorrected():
             yield Drop(DEATH, {"chart": chart})
-        case ChartLinked():
-            yield Put(LINK, {"person": stream, "chart": event.chart})
-        case LinkUndone():
-            yield Drop(LINK, {"person": stream, "chart": event.chart})
-        case (
-            Erased(type_name=ChartLinked.type_name | LinkUndone.type_name)
-            | Unknown(type_name=LinkUndone.type_name)
-        ):
-            yield Drop(LINK, {"person": stream})
         case Erased(type_name=ChartOpened.type_name):
             yield Drop(CHART, {"chart": stream})
             yield Drop(TOKEN, {"chart": chart})
@@ -115,6 +112,20 @@ def project(recorded: Recorded) -> Iterator[Write]:
             yield from _match(recorded)
         case _:
             yield from _merge(recorded)
+
+
+def _link(recorded: Recorded) -> Iterator[Write]:
+    event, stream = recorded.event, recorded.header.stream
+    match event:
+        case ChartLinked():
+            yield Put(LINK, {"person": stream, "chart": event.chart})
+        case LinkUndone():
+            yield Drop(LINK, {"person": stream, "chart": event.chart})
+        case (
+            Erased(type_name=ChartLinked.type_name | LinkUndone.type_name)
+            | Unknown(type_name=LinkUndone.type_name)
+        ):
+            yield Drop(LINK, {"person": stream})
 
 
 def _merge(recorded: Recorded) -> Iterator[Write]:

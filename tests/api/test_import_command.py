@@ -1,4 +1,4 @@
-"""`anamnesis import fhir` and `anamnesis repair` as people run them: matched, interrupted, mended."""
+"""`anamnesis import fhir` and `anamnesis repair` as people run them: interrupted, mended."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def environment(dsn: str, tmp_path: Path) -> Iterator[Mapping[str, str]]:
         "ANAMNESIS_OBJECTS": str(tmp_path / "objects"),
     }
     create_root(Settings.from_environment(made))
-    yield made
+    return made
 
 
 def run(environment: Mapping[str, str], *words: str, code: int = 0) -> list[Json]:
