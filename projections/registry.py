@@ -84,12 +84,7 @@ def project(recorded: Recorded) -> Iterator[Write]:
         yield Put(PERSON, {"person": stream, "version": recorded.version})
     match event:
         case ChartOpened() | DemographicsReported():
-            body = ChartRow(demographics=event.demographics, identifier=event.identifier)
-            yield document(CHART, recorded, stream, body, at=None, state="open")
-            if isinstance(event, DemographicsReported):
-                yield Drop(TOKEN, {"chart": chart})
-            for token in registry.tokens(event.identifier, event.demographics):
-                yield Put(TOKEN, {"token": token, "chart": chart})
+            yield from _described(recorded, event)
         case DeathReported():
             row = DeathRow(at=event.at, reported=recorded.committed_at)
             yield document(DEATH, recorded, stream, row, at=event.at, state="reported")
@@ -115,6 +110,17 @@ def project(recorded: Recorded) -> Iterator[Write]:
             yield from _match(recorded)
         case _:
             yield from _merge(recorded)
+
+
+def _described(recorded: Recorded, event: ChartOpened | DemographicsReported) -> Iterator[Write]:
+    """What is newly known of a chart's patient; the tokens are those of the newest report."""
+    chart = recorded.header.chart
+    body = ChartRow(demographics=event.demographics, identifier=event.identifier)
+    yield document(CHART, recorded, recorded.header.stream, body, at=None, state="open")
+    if isinstance(event, DemographicsReported):
+        yield Drop(TOKEN, {"chart": chart})
+    for token in registry.tokens(event.identifier, event.demographics):
+        yield Put(TOKEN, {"token": token, "chart": chart})
 
 
 def _merge(recorded: Recorded) -> Iterator[Write]:
