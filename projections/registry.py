@@ -71,9 +71,6 @@ MATCH = Table(
 _IN_MERGE = (ChartReassigned, ChartMerged, ChartAbsorbed, MergeUndone)
 
 
-_LINKING = frozenset({ChartLinked.type_name, LinkUndone.type_name})
-
-
 def project(recorded: Recorded) -> Iterator[Write]:
     """Rows per chart, death, link, merge, review that is due, token and open proposal.
 
@@ -85,22 +82,23 @@ def project(recorded: Recorded) -> Iterator[Write]:
         yield Put(STREAM, {"chart": chart, "version": recorded.version})
     elif event.type_name in _OF_PERSONS:
         yield Put(PERSON, {"person": stream, "version": recorded.version})
-    if event.type_name in _LINKING:
-        yield from _link(recorded)
-        return
     match event:
         case ChartOpened() | DemographicsReported():
-            body = ChartRow(demographics=event.demographics, identifier=event.identifier)
-            yield document(CHART, recorded, stream, body, at=None, state="open")
-            if isinstance(event, DemographicsReported):
-                yield Drop(TOKEN, {"chart": chart})
-            for token in registry.tokens(event.identifier, event.demographics):
-                yield Put(TOKEN, {"token": token, "chart": chart})
+            yield from _described(recorded, event)
         case DeathReported():
             row = DeathRow(at=event.at, reported=recorded.committed_at)
             yield document(DEATH, recorded, stream, row, at=event.at, state="reported")
         case DeathCorrected():
             yield Drop(DEATH, {"chart": chart})
+        case ChartLinked():
+            yield Put(LINK, {"person": stream, "chart": event.chart})
+        case LinkUndone():
+            yield Drop(LINK, {"person": stream, "chart": event.chart})
+        case (
+            Erased(type_name=ChartLinked.type_name | LinkUndone.type_name)
+            | Unknown(type_name=LinkUndone.type_name)
+        ):
+            yield Drop(LINK, {"person": stream})
         case Erased(type_name=ChartOpened.type_name):
             yield Drop(CHART, {"chart": stream})
             yield Drop(TOKEN, {"chart": chart})
@@ -114,18 +112,15 @@ def project(recorded: Recorded) -> Iterator[Write]:
             yield from _merge(recorded)
 
 
-def _link(recorded: Recorded) -> Iterator[Write]:
-    event, stream = recorded.event, recorded.header.stream
-    match event:
-        case ChartLinked():
-            yield Put(LINK, {"person": stream, "chart": event.chart})
-        case LinkUndone():
-            yield Drop(LINK, {"person": stream, "chart": event.chart})
-        case (
-            Erased(type_name=ChartLinked.type_name | LinkUndone.type_name)
-            | Unknown(type_name=LinkUndone.type_name)
-        ):
-            yield Drop(LINK, {"person": stream})
+def _described(recorded: Recorded, event: ChartOpened | DemographicsReported) -> Iterator[Write]:
+    """What is newly known of a chart's patient; the tokens are those of the newest report."""
+    chart = recorded.header.chart
+    body = ChartRow(demographics=event.demographics, identifier=event.identifier)
+    yield document(CHART, recorded, recorded.header.stream, body, at=None, state="open")
+    if isinstance(event, DemographicsReported):
+        yield Drop(TOKEN, {"chart": chart})
+    for token in registry.tokens(event.identifier, event.demographics):
+        yield Put(TOKEN, {"token": token, "chart": chart})
 
 
 def _merge(recorded: Recorded) -> Iterator[Write]:

@@ -61,7 +61,7 @@ class Projector:
             while not self._stopping:
                 self._wake.clear()
                 if listener is None or listener.is_closed():
-                    listener = await self._listener(connect)
+                    listener = await _listening(connect, self._heard)
                 dirty, self._dirty = self._dirty or set(tenants), set()
                 for tenant in sorted(dirty):
                     await self._advance_or_wait(tenant)
@@ -76,19 +76,6 @@ class Projector:
         """Let `run` end after the round that is under way."""
         self._stopping = True
         self._wake.set()
-
-    async def _listener(self, connect: Connect) -> asyncpg.Connection | None:
-        """A listening connection, or None while the database cannot be reached: then it polls."""
-        listener: asyncpg.Connection | None = None
-        try:
-            listener = await connect()
-            await listener.add_listener(LOG_CHANNEL, self._heard)
-        except Exception as error:  # the projector outlives whatever a connection meets
-            _log.warning("projector.deaf", error=type(error).__name__)
-            if listener is not None:
-                listener.terminate()
-            return None
-        return listener
 
     async def _advance_or_wait(self, tenant: str) -> None:
         """A lost database is tried again by the next round; nothing else stops the others."""
@@ -165,6 +152,20 @@ async def _claim(
         rows = await connection.fetch(CLAIM, *wanted)
     head = max((row["head"] or 0 for row in rows), default=0)
     return {row["projection"]: row["position"] for row in rows}, head
+
+
+async def _listening(connect: Connect, heard: Callable[..., None]) -> asyncpg.Connection | None:
+    """A listening connection, or None while the database cannot be reached: then it polls."""
+    listener: asyncpg.Connection | None = None
+    try:
+        listener = await connect()
+        await listener.add_listener(LOG_CHANNEL, heard)
+    except Exception as error:  # the projector outlives whatever a connection meets
+        _log.warning("projector.deaf", error=type(error).__name__)
+        if listener is not None:
+            listener.terminate()
+        return None
+    return listener
 
 
 async def _advance_to(connection: asyncpg.Connection, tenant: str, reached: dict[str, int]) -> None:

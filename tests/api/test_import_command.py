@@ -1,4 +1,4 @@
-"""`anamnesis import fhir` and `anamnesis repair` as people run them: interrupted, mended."""
+"""`anamnesis import fhir` and `anamnesis repair` as people run them: stopped, matched, mended."""
 
 import json
 import os
