@@ -1,4 +1,4 @@
-"""`anamnesis import fhir` and `anamnesis repair` as people run them: matched, interrupted, mended."""
+"""`anamnesis import fhir` and `anamnesis repair`: matched, interrupted, mended."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ MENDED = of_patient("Condition", "c1", code=concept("1")) | {"subject": {"refere
 
 
 @pytest.fixture
-def environment(dsn: str, tmp_path: Path) -> Iterator[Mapping[str, str]]:
+def environment(dsn: str, tmp_path: Path) -> Mapping[str, str]:
     """The variables that name an empty house."""
     made = {
         "ANAMNESIS_DSN": dsn,
@@ -38,7 +38,7 @@ def environment(dsn: str, tmp_path: Path) -> Iterator[Mapping[str, str]]:
         "ANAMNESIS_OBJECTS": str(tmp_path / "objects"),
     }
     create_root(Settings.from_environment(made))
-    yield made
+    return made
 
 
 def run(environment: Mapping[str, str], *words: str, code: int = 0) -> list[Json]:
