@@ -20,7 +20,8 @@ WRITTEN = {
     "5.0e2": "2026",
 }
 OBSERVED = """{ record { observations(first: 50) { edges { node {
-  value { value } occurred { text } source { system } alsoStatedBy { source { system } } } } } } }"""
+  value { value } occurred { text } source { system }
+  alsoStatedBy { source { system } } } } } } }"""
 
 
 async def bring(world: World, folder: Path, source: str, **identifier: str) -> None:
