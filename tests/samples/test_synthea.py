@@ -57,7 +57,7 @@ async def test_every_resource_is_accounted_for(synthea: Imported) -> None:
     assert report.resources == dict(sorted(expected.items()))
     for name, count in report.resources.items():
         yielded = sum(report.yielded.get(name, {}).values())
-        assert yielded + report.not_synthea.get(name, 0) == count, name
+        assert yielded + report.not_imported.get(name, 0) == count, name
 
 
 async def test_the_yield_is_exact(synthea: Imported) -> None:
