@@ -1,4 +1,4 @@
-"""`anamnesis import fhir` and `anamnesis repair` as people run them: stopped, matched, mended."""
+"""`anamnesis import fhir` and `anamnesis repair`: matched, interrupted, mended."""
 
 import json
 import os

@@ -14,11 +14,12 @@ from adapters.fhir.labelling import Labelled, shipped
 from adapters.postgres.trail import Trail
 from api.cli.verify import verification
 from api.inbound.fhir import received_bytes
+from api.matching import match, matching_actor
 from domain.audit import Selection
 from domain.records import RecordFiled
 from domain.registry import ChartOpened
 from domain.results import ResultReceived
-from tests.samples.imported import Imported
+from tests.samples.imported import TENANT, Imported
 
 pytestmark = [pytest.mark.anyio, pytest.mark.samples]
 HIV = re.compile(
@@ -56,7 +57,7 @@ async def test_every_resource_is_accounted_for(synthea: Imported) -> None:
     assert report.resources == dict(sorted(expected.items()))
     for name, count in report.resources.items():
         yielded = sum(report.yielded.get(name, {}).values())
-        assert yielded + report.not_synthea.get(name, 0) == count, name
+        assert yielded + report.not_imported.get(name, 0) == count, name
 
 
 async def test_the_yield_is_exact(synthea: Imported) -> None:
@@ -211,3 +212,9 @@ async def test_facts_named_by_hiv_are_labelled_and_no_others(synthea: Imported) 
             silent[entry.resource_type] += own and not says
     assert labelled["hiv"] == 517 + 38 + 38
     assert silent.total() == 0
+
+
+async def test_55_different_people_are_neither_linked_nor_proposed(synthea: Imported) -> None:
+    found = await match(synthea.house, TENANT, None, matching_actor(TENANT))
+
+    assert (found.charts, found.linked, found.proposed) == (55, 0, 0)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from api.house import open_house, projecting
 from api.settings import Settings
 from tests.adapters.fhir import lived
 from tests.adapters.fhir.bundles import (
+    SOURCE,
     Json,
     bundle,
     concept,
@@ -67,7 +69,7 @@ async def test_killed_half_way_and_started_again_nothing_is_doubled(
 
 async def left_by(
     postgres: EmbeddedPostgres, folder: Path, file: Path, kills: tuple[float, ...]
-) -> dict[str, object]:
+) -> dict[str, Counter[str]]:
     """What is there in the end; killed on the way as often as told."""
     name = f"test_{uuid4().hex}"
     dsn = postgres.create_database(name, template="template_anamnesis")
@@ -78,12 +80,12 @@ async def left_by(
         await lived.imported(house, [file])
         found = await lived.state(house)
     postgres.drop_database(name)
-    return dict(found)
+    return found
 
 
 def kill_after(dsn: str, folder: Path, file: Path, seconds: float) -> None:
     """Start the import and kill it so long after its first stage."""
-    arguments = [dsn, str(folder), str(file), lived.SOURCE]
+    arguments = [dsn, str(folder), str(file), SOURCE]
     running = subprocess.Popen(
         [sys.executable, "-m", "tests.adapters.fhir.killed", *arguments], stdout=subprocess.PIPE
     )
