@@ -75,7 +75,6 @@ def project(recorded: Recorded) -> Iterator[Write]:
     """Rows per chart, death, link, merge, review that is due, token and open proposal.
 
     What cannot be read closes: the links of that person, the grants and the merge of that chart.
-    Nothing is written about another chart, which may be set aside: an undone merge stands in both.
     """
     event, stream, chart = recorded.event, recorded.header.stream, recorded.header.chart
     if chart is not None:
@@ -94,10 +93,7 @@ def project(recorded: Recorded) -> Iterator[Write]:
             yield Put(LINK, {"person": stream, "chart": event.chart})
         case LinkUndone():
             yield Drop(LINK, {"person": stream, "chart": event.chart})
-        case (
-            Erased(type_name=ChartLinked.type_name | LinkUndone.type_name)
-            | Unknown(type_name=LinkUndone.type_name)
-        ):
+        case Erased() | Unknown() if (type(event), event.type_name) in _CLOSING:
             yield Drop(LINK, {"person": stream})
         case Erased(type_name=ChartOpened.type_name):
             yield Drop(CHART, {"chart": stream})
@@ -128,6 +124,7 @@ def _merge(recorded: Recorded) -> Iterator[Write]:
     match event:
         case ChartMerged():
             yield Put(MERGE, {"chart": chart, "survivor": event.into})
+        # It stands in both streams: nothing is written about a chart that may be set aside.
         case MergeUndone() if event.merged == chart:
             yield Drop(MERGE, {"chart": chart})
         case Erased() | Unknown() if event.type_name in _ENDING:
@@ -156,6 +153,11 @@ def _match(recorded: Recorded) -> Iterator[Write]:
 
 
 _OF_PERSONS = frozenset(kind.type_name for kind in (PersonRegistered, ChartLinked, LinkUndone))
+_CLOSING = {
+    (Erased, ChartLinked.type_name),
+    (Erased, LinkUndone.type_name),
+    (Unknown, LinkUndone.type_name),
+}
 _ENDING = (ChartMerged.type_name, MergeUndone.type_name)
 _NAMES = frozenset(kind.type_name for kind in _IN_MERGE)
 PROJECTION = Projection(
