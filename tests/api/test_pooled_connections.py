@@ -108,8 +108,8 @@ def test_every_setting_in_the_source_ends_with_its_transaction() -> None:
         for path in (ROOT / top).rglob(f"*.{suffix}")
     ]
     texts = {path: path.read_text(encoding="utf-8") for path in sources}
-    # Between the setting and `true` stands its value: no parenthesis, or one call in braces.
-    local = re.compile(r"set_config\(\s*'[\w.]+',\s*(?:[^(){}]+|\{_quoted\([\w.]+\)\}),\s*true\)")
+    # Between the setting and `true` stands its value: no parenthesis, or a name in braces.
+    local = re.compile(r"set_config\(\s*'[\w.]+',\s*(?:[^(){}]+|\{\w+\}),\s*true\)")
     counted = {
         path: (text.count("set_config("), len(local.findall(text))) for path, text in texts.items()
     }
