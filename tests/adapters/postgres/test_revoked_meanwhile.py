@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
 import pytest
 
@@ -66,7 +67,7 @@ class Share:
 
     def decide(self, _state: Filed, _now: datetime) -> Iterator[ProxyAccessGranted]:
         """Always something new."""
-        yield ProxyAccessGranted(grantee=f"{self.number}", kind="helper", scopes=())
+        yield ProxyAccessGranted(grantee=str(UUID(int=self.number)), kind="helper", scopes=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +249,7 @@ async def test_no_event_of_a_grant_stands_behind_its_withdrawal(
             try:
                 await living_house.do(request)
             except NotFound:
+                halfway.set()
                 return turn
             if turn == 3:
                 halfway.set()
