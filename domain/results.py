@@ -11,7 +11,7 @@ from datetime import datetime
 from domain.kernel.command import At, Command, Reserved, Stream
 from domain.kernel.context import Subject
 from domain.kernel.event import Event
-from domain.kernel.items import Item, relabelled
+from domain.kernel.items import Item, Leaving, leaving, relabelled, with_target
 from domain.kernel.labels import STAFF, Label
 from domain.kernel.rule import may, oneself, operator, proxy, role, system, treating
 from domain.kernel.values import UNKNOWN, Concept, Moment, Quantity, ReferenceRange, Source
@@ -251,7 +251,7 @@ class RelabelResult(Command[Kept], name="results.relabel-result", rule=relabel):
             )
 
 
-class WithdrawResult(Command[tuple[Kept, Kept]], name="results.withdraw-result", rule=withdraw):
+class WithdrawResult(Command[Leaving[Report]], name="results.withdraw-result", rule=withdraw):
     """Take a report out of a chart it never belonged to, and file it where it does: one act."""
 
     chart: str
@@ -264,25 +264,27 @@ class WithdrawResult(Command[tuple[Kept, Kept]], name="results.withdraw-result",
     def streams(self) -> tuple[Stream, ...]:
         """The report here, and the same report there."""
         here = _item(self.chart, self.key)
-        return (here,) if self.refile is None else (here, _item(self.refile, self.key))
+        if self.refile is None:
+            return (here,)
+        return with_target(here, _item(self.refile, self.key))
 
     @property
     def expected_version(self) -> int | None:
         """The version that the client saw."""
         return self.seen_version
 
-    def subject(self, _state: Kept | tuple[Kept, Kept]) -> Subject:
+    def subject(self, _state: Kept | Leaving[Report]) -> Subject:
         """The chart that it is taken from."""
         return Subject(chart=self.chart)
 
-    def decide(self, state: Kept | tuple[Kept, Kept], _now: datetime) -> Iterator[Event | At]:
-        """Nothing when it is withdrawn already. Raises NotFound where there is no such report."""
-        here, there = state if isinstance(state, tuple) else (state, None)
+    def decide(self, state: Kept | Leaving[Report], _now: datetime) -> Iterator[Event | At]:
+        """Nothing when it is withdrawn already. Raises NotFound, InThisChart, UnknownChart."""
+        here, there = leaving(state)
         if here.withdrawn:
             return
         report = here.present()
         yield ResultWithdrawn(result=here.id, reason=self.reason, refiled=self.refile)
-        if there is not None and there.content != report:
+        if there is not None and not there.states(report):
             refiled = ResultReceived(result=there.id, report=report, source=here.source)
             yield At(there.id, refiled)
 

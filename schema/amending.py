@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from domain import audit, records
+from domain.kernel.items import InThisChart, UnknownChart
 from domain.kernel.refusal import Refusal
 from domain.records import ResourceUnusable
 from schema.kernel.context import Amendment, SchemaContext
@@ -27,7 +28,7 @@ from schema.kernel.problems import (
     KeyReusedProblem,
     NotFoundProblem,
     StaleVersionProblem,
-    common_problem,
+    problem_of,
 )
 from schema.kernel.ruled import field, ruled, said
 from schema.opening import opening
@@ -145,6 +146,11 @@ AmendResult = Annotated[
     | BusyProblem,
     strawberry.union("AmendResult", description="The changed entry, or why not."),
 ]
+_ABOUT: dict[type[Refusal], str] = {
+    InThisChart: "refileTo",
+    ResourceUnusable: "resource",
+    UnknownChart: "refileTo",
+}
 RecordId = Annotated[strawberry.ID, strawberry.argument(description="The entry's id.")]
 CorrectInput = Annotated[CorrectRecordInput, strawberry.argument(description="The wish.")]
 RelabelInput = Annotated[RelabelRecordInput, strawberry.argument(description="The wish.")]
@@ -158,13 +164,8 @@ def _entry(context: SchemaContext, opaque: str) -> str:
 async def _amended(context: SchemaContext, wish: Amendment, key: str) -> AmendResult:
     try:
         receipt, reach = await context.entries.amend(wish, key)
-    except ResourceUnusable as refusal:
-        return InputProblem.of(refusal, "resource")
     except Refusal as refusal:
-        problem = common_problem(refusal)
-        if problem is None:
-            raise
-        return problem
+        return problem_of(refusal, _ABOUT)
     return RecordAmended(
         position=None if receipt.last is None else context.ids.position_token(receipt.last),
         repeated=receipt.repeated,

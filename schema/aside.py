@@ -26,7 +26,7 @@ from schema.kernel.problems import (
     KeyReusedProblem,
     NotFoundProblem,
     StaleVersionProblem,
-    common_problem,
+    problem_of,
 )
 from schema.kernel.ruled import field, ruled, said
 
@@ -166,10 +166,7 @@ async def _dismiss(info: Info, input: DismissInput) -> ResourceSettledResult:
 def _problem(refusal: Refusal) -> ResourceSettledResult:
     if isinstance(refusal, StillSetAside):
         return InputProblem.of(refusal, "resource", refusal.reason, *filter(None, [refusal.at]))
-    problem = common_problem(refusal)
-    if problem is None:
-        raise refusal
-    return problem
+    return problem_of(refusal)
 
 
 def _settled(context: SchemaContext, receipt: Receipt) -> ResourceSettled:

@@ -26,7 +26,7 @@ from schema.kernel.problems import (
     KeyReusedProblem,
     NotFoundProblem,
     StaleVersionProblem,
-    common_problem,
+    problem_of,
 )
 from schema.kernel.ruled import ruled, said
 
@@ -125,6 +125,7 @@ ProxyAccessResult = Annotated[
     | BusyProblem,
     strawberry.union("ProxyAccessResult", description="The changed access, or why not."),
 ]
+_ABOUT: dict[type[Refusal], str] = {GrantEndsInThePast: "until", GrantTooLong: "until"}
 GrantInput = Annotated[GrantProxyAccessInput, strawberry.argument(description="The wish.")]
 WithdrawInput = Annotated[WithdrawProxyAccessInput, strawberry.argument(description="The wish.")]
 
@@ -134,13 +135,8 @@ async def _changed(
 ) -> ProxyAccessResult:
     try:
         receipt = await context.do(wish, key)
-    except (GrantEndsInThePast, GrantTooLong) as refusal:
-        return InputProblem.of(refusal, "until")
     except Refusal as refusal:
-        problem = common_problem(refusal)
-        if problem is None:
-            raise
-        return problem
+        return problem_of(refusal, _ABOUT)
     return ProxyAccessChanged(
         position=None if receipt.last is None else context.ids.position_token(receipt.last),
         repeated=receipt.repeated,

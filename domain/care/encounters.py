@@ -7,7 +7,7 @@ from datetime import datetime
 from domain.kernel.command import At, Command, Reserved, Stream
 from domain.kernel.context import Subject
 from domain.kernel.event import Event
-from domain.kernel.items import Item, relabelled
+from domain.kernel.items import Item, Leaving, leaving, relabelled, with_target
 from domain.kernel.labels import Label
 from domain.kernel.rule import may, oneself, operator, proxy, role, system, treating
 from domain.kernel.values import Coding, Concept, Moment, Period, Source
@@ -212,7 +212,7 @@ class RelabelEncounter(Command[Kept], name="care.relabel-encounter", rule=correc
             )
 
 
-class WithdrawEncounter(Command[tuple[Kept, Kept]], name="care.withdraw-encounter", rule=correct):
+class WithdrawEncounter(Command[Leaving[Visit]], name="care.withdraw-encounter", rule=correct):
     """Take it out of a chart it never belonged to, and file it where it does: one act."""
 
     chart: str
@@ -225,25 +225,27 @@ class WithdrawEncounter(Command[tuple[Kept, Kept]], name="care.withdraw-encounte
     def streams(self) -> tuple[Stream, ...]:
         """The encounter here, and the same there."""
         here = _item(self.chart, self.key)
-        return (here,) if self.refile is None else (here, _item(self.refile, self.key))
+        if self.refile is None:
+            return (here,)
+        return with_target(here, _item(self.refile, self.key))
 
     @property
     def expected_version(self) -> int | None:
         """The version that the client saw."""
         return self.seen_version
 
-    def subject(self, _state: Kept | tuple[Kept, Kept]) -> Subject:
+    def subject(self, _state: Kept | Leaving[Visit]) -> Subject:
         """The chart that it is taken from."""
         return Subject(chart=self.chart)
 
-    def decide(self, state: Kept | tuple[Kept, Kept], _now: datetime) -> Iterator[Event | At]:
-        """Nothing when it is withdrawn already. Raises NotFound where there is none."""
-        here, there = state if isinstance(state, tuple) else (state, None)
+    def decide(self, state: Kept | Leaving[Visit], _now: datetime) -> Iterator[Event | At]:
+        """Nothing when it is withdrawn already. Raises NotFound, InThisChart, UnknownChart."""
+        here, there = leaving(state)
         if here.withdrawn:
             return
         content = here.present()
         yield EncounterWithdrawn(encounter=here.id, reason=self.reason, refiled=self.refile)
-        if there is not None and there.content != content:
+        if there is not None and not there.states(content):
             refiled = EncounterReported(
                 encounter=there.id, visit=content, source=here.source, labels=here.labels
             )

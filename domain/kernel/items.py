@@ -8,9 +8,10 @@ else. FHIR R4 `entered-in-error`; HL7 DS4P.
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar, cast, runtime_checkable
 
+from domain.kernel.command import Filed, Stream
 from domain.kernel.event import Erased, Event, Unknown
 from domain.kernel.labels import STAFF, Label
-from domain.kernel.refusal import NotFound
+from domain.kernel.refusal import NotFound, Refusal
 from domain.kernel.values import Source
 
 T = TypeVar("T")
@@ -40,6 +41,14 @@ class Withdrawal(Protocol):
     @property
     def withdrawn(self) -> str:
         """The id of the item."""
+
+
+class InThisChart(Refusal):
+    """The entry is in this chart already. Choose the chart that it belongs to."""
+
+
+class UnknownChart(Refusal):
+    """There is no chart of this id. Choose the chart that the entry belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,36 @@ class Item(Generic[T]):
         if self.content is None or self.withdrawn:
             raise NotFound()
         return self.content
+
+    def states(self, content: T) -> bool:
+        """Whether it says so now: what was withdrawn says nothing."""
+        return self.content == content and not self.withdrawn
+
+
+Leaving = tuple[Item[T], Item[T], Filed]
+"""What a withdrawal that files elsewhere sees: the item here, there, and the chart there."""
+
+
+def with_target(here: Stream, there: Stream) -> tuple[Stream, ...]:
+    """The item here and there, and the chart there: nothing is filed in one never opened."""
+    return here, there, Stream(fold=Filed, id=there.chart, chart=there.chart)
+
+
+def leaving(
+    state: Item[T] | Leaving[T],
+) -> tuple[Item[T], Item[T] | None]:
+    """The item to withdraw and the one to file in its place, None for nowhere.
+
+    Raises InThisChart and UnknownChart.
+    """
+    if isinstance(state, Item):
+        return state, None
+    here, there, chart = state
+    if here.id == there.id:
+        raise InThisChart()
+    if not chart.known:
+        raise UnknownChart()
+    return here, there
 
 
 def relabelled(codes: tuple[str, ...]) -> tuple[Label, ...]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from domain.kernel.command import At, Command, Reserved, Stream
 from domain.kernel.context import Subject
 from domain.kernel.event import Event
-from domain.kernel.items import Item, relabelled
+from domain.kernel.items import Item, Leaving, leaving, relabelled, with_target
 from domain.kernel.labels import Label
 from domain.kernel.refusal import Refusal
 from domain.kernel.rule import may, oneself, operator, proxy, role, system, treating
@@ -195,7 +195,7 @@ class RelabelRecord(Command[Kept], name="records.relabel-record", rule=relabel):
             )
 
 
-class WithdrawRecord(Command[tuple[Kept, Kept]], name="records.withdraw-record", rule=withdraw):
+class WithdrawRecord(Command[Leaving[Fact]], name="records.withdraw-record", rule=withdraw):
     """Take a fact out of a chart it never belonged to, and file it where it does: one act.
 
     Without `refile` it is only withdrawn. The key of the other chart seals it there.
@@ -211,25 +211,27 @@ class WithdrawRecord(Command[tuple[Kept, Kept]], name="records.withdraw-record",
     def streams(self) -> tuple[Stream, ...]:
         """The fact here, and the same fact there."""
         here = _item(self.chart, self.key)
-        return (here,) if self.refile is None else (here, _item(self.refile, self.key))
+        if self.refile is None:
+            return (here,)
+        return with_target(here, _item(self.refile, self.key))
 
     @property
     def expected_version(self) -> int | None:
         """The version that the client saw."""
         return self.seen_version
 
-    def subject(self, _state: Kept | tuple[Kept, Kept]) -> Subject:
+    def subject(self, _state: Kept | Leaving[Fact]) -> Subject:
         """The chart that it is taken from."""
         return Subject(chart=self.chart)
 
-    def decide(self, state: Kept | tuple[Kept, Kept], _now: datetime) -> Iterator[Event | At]:
-        """Nothing when it is withdrawn already. Raises NotFound where there is no such fact."""
-        here, there = state if isinstance(state, tuple) else (state, None)
+    def decide(self, state: Kept | Leaving[Fact], _now: datetime) -> Iterator[Event | At]:
+        """Nothing when it is withdrawn already. Raises NotFound, InThisChart, UnknownChart."""
+        here, there = leaving(state)
         if here.withdrawn:
             return
         fact = here.present()
         yield RecordWithdrawn(item=here.id, reason=self.reason, refiled=self.refile)
-        if there is not None and there.content != fact:
+        if there is not None and not there.states(fact):
             yield At(
                 there.id,
                 RecordFiled(item=there.id, fact=fact, source=here.source, labels=here.labels),

@@ -1,5 +1,6 @@
 """Problems: the expected "no" of a mutation, as data. Every one implements `Problem`."""
 
+from collections.abc import Mapping
 from typing import Self
 
 import strawberry
@@ -73,7 +74,7 @@ class InputProblem(Problem):
 CommonProblem = NotFoundProblem | StaleVersionProblem | KeyReusedProblem | BusyProblem
 
 
-def common_problem(refusal: Refusal) -> CommonProblem | None:
+def _common(refusal: Refusal) -> CommonProblem | None:
     """The problem of a refusal that every command may end in, or None for another one."""
     match refusal:
         case kernel.NotFound() | kernel.RecordErased():
@@ -85,3 +86,18 @@ def common_problem(refusal: Refusal) -> CommonProblem | None:
         case kernel.Busy():
             return BusyProblem.of(refusal)
     return None
+
+
+def problem_of(
+    refusal: Refusal, about: Mapping[type[Refusal], str] | None = None
+) -> CommonProblem | InputProblem:
+    """The problem of a refusal; `about` names the input fields of the command's own refusals.
+
+    Raises the refusal where there is none: that is a bug, for every refusal is data.
+    """
+    if about and type(refusal) in about:
+        return InputProblem.of(refusal, about[type(refusal)])
+    problem = _common(refusal)
+    if problem is None:
+        raise refusal
+    return problem

@@ -33,7 +33,7 @@ from schema.kernel.problems import (
     KeyReusedProblem,
     NotFoundProblem,
     StaleVersionProblem,
-    common_problem,
+    problem_of,
 )
 from schema.kernel.ruled import ruled, said
 
@@ -153,12 +153,7 @@ async def _changed(context: SchemaContext, wish: Command[Any], key: str) -> Regi
     try:
         receipt = await context.do(wish, key)
     except Refusal as refusal:
-        if type(refusal) in _ABOUT:
-            return InputProblem.of(refusal, _ABOUT[type(refusal)])
-        problem = common_problem(refusal)
-        if problem is None:
-            raise
-        return problem
+        return problem_of(refusal, _ABOUT)
     return RegistryChanged(
         position=None if receipt.last is None else context.ids.position_token(receipt.last),
         repeated=receipt.repeated,

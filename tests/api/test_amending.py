@@ -123,6 +123,25 @@ async def test_an_entry_of_another_chart_is_withdrawn_and_filed_there_in_one_act
     ]
 
 
+async def test_an_entry_is_not_withdrawn_for_its_own_chart_or_one_that_is_none(
+    own_world: World,
+) -> None:
+    world = own_world
+    await staff(world)
+    known = (await entries(world, "rosa"))[0]
+    before = await world.head()
+    own, strange = await world.chart("rosa", "hana"), known["id"]
+    for key, chart, code in (("a", own, "in_this_chart"), ("b", strange, "unknown_chart")):
+        refused = await amend(
+            world, "hana", WITHDRAW, record=known["id"], refileTo=chart, idempotencyKey=key
+        )
+        problem = {"__typename": "InputProblem", "code": f"kernel.{code}", "path": ["refileTo"]}
+        assert refused == problem
+    wrote = {event.header.type.partition(".")[0] for event in await world.since(before)}
+    assert wrote <= {"audit"}
+    assert await one(world, "rosa", known["code"]["text"]) is not None
+
+
 async def test_a_relabelled_entry_and_its_history_are_hidden_from_a_proxy(
     own_world: World,
 ) -> None:
