@@ -70,5 +70,6 @@ def _line(
 def _figures(runs: dict[str, Run], asked: dict[str, Asking]) -> dict[str, object]:
     return {
         **{f"p{n}_ms": round(runs[OURS].percentile(n), 2) for n in (50, 95)},
+        "refused": runs[OURS].refused,
         "cpu_ms": {name: round(median(one.cpu_ms), 3) for name, one in asked.items()},
     }

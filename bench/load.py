@@ -1,7 +1,9 @@
 """The load generator, a process of its own: `python -m bench.load` answers turns on its pipes.
 
 A turn is one JSON line: where, the bytes of one HTTP/1.1 request, how many connections are kept
-alive, for how long. The answer is one JSON line: the milliseconds of every request.
+alive, for how long. The answer is one JSON line: the milliseconds of every request, and how often
+one was refused with 503. Such a client asks again when the answer says so, as a real one does, and
+the whole wait counts as the time of that request.
 """
 
 import asyncio
@@ -22,10 +24,13 @@ from bench.measure import Run
 
 HOST = "127.0.0.1"
 _LENGTH = b"content-length: "
+_RETRY = b"retry-after: "
+PATIENCE = 30
+"""So many refusals of one request in a row, and the server is not worth measuring."""
 
 
 class Refused(Exception):
-    """An answer was not 200: the measurement would be of refusals."""
+    """An answer was neither 200 nor "ask again": the measurement would be of refusals."""
 
 
 class _Client(asyncio.Protocol):
@@ -36,7 +41,7 @@ class _Client(asyncio.Protocol):
         self._until = until
         self._received = b""
         self._began = 0.0
-        self.size = 0
+        self.size = self.refused = self._refused_now = 0
         self.took: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -46,10 +51,14 @@ class _Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of it.
         self._transport = cast(asyncio.Transport, transport)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._began, self._refused_now = time.perf_counter(), 0
         self._send()
 
     def _send(self) -> None:
-        self._began = time.perf_counter()
+        self._received = b""
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -57,8 +66,12 @@ class _Client(asyncio.Protocol):
         head, found, body = self._received.partition(b"\r\n\r\n")
         if not found:
             return
-        length = head.lower().partition(_LENGTH)[2].partition(b"\r\n")[0]
-        if len(body) < int(length):
+        if len(body) < int(_value(head, _LENGTH)):
+            return
+        if head.startswith(b"HTTP/1.1 503") and self._refused_now < PATIENCE:
+            self.refused += 1
+            self._refused_now += 1
+            asyncio.get_running_loop().call_later(float(_value(head, _RETRY)), self._send)
             return
         if not head.startswith(b"HTTP/1.1 200") or b'"errors"' in body:
             self._end(Refused(self._received.decode()[:400]))
@@ -66,9 +79,8 @@ class _Client(asyncio.Protocol):
         now = time.perf_counter()
         self.size = len(body)
         self.took.append((now - self._began) * 1000)
-        self._received = b""
         if now < self._until:
-            self._send()
+            self._begin()
         else:
             self._end(None)
 
@@ -85,6 +97,10 @@ class _Client(asyncio.Protocol):
             self.done.set_exception(error)
 
 
+def _value(head: bytes, header: bytes) -> bytes:
+    return head.lower().partition(header)[2].partition(b"\r\n")[0]
+
+
 async def _turn(spec: Mapping[str, object]) -> dict[str, object]:
     request = base64.b64decode(str(spec["request"]))
     loop = asyncio.get_running_loop()
@@ -98,8 +114,12 @@ async def _turn(spec: Mapping[str, object]) -> dict[str, object]:
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))
     took = [one for client in clients for one in client.took]
-    size = clients[0].size
-    return {"milliseconds": took, "seconds": time.perf_counter() - began, "size": size}
+    return {
+        "milliseconds": took,
+        "seconds": time.perf_counter() - began,
+        "size": clients[0].size,
+        "refused": sum(client.refused for client in clients),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +133,10 @@ class Load:
         return int((await self._ask(port, request, 1, 0))["size"])
 
     async def turn(self, port: int, request: bytes, clients: int, seconds: float) -> Run:
-        """So many connections ask again and again. Raises Refused when an answer is not 200."""
+        """So many connections ask again and again. Raises Refused."""
         answer = await self._ask(port, request, clients, seconds)
         took = tuple(answer["milliseconds"])
-        return Run(len(took) / answer["seconds"], took)
+        return Run(len(took) / answer["seconds"], took, answer["refused"])
 
     async def _ask(self, port: int, request: bytes, clients: int, seconds: float) -> dict[str, Any]:
         spec = {

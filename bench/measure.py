@@ -14,10 +14,13 @@ Act = Callable[[], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One contender's turn: units per second, and the milliseconds that each act took."""
+    """One contender's turn: units per second, the milliseconds that each act took, and how often
+    one was told to come again later.
+    """
 
     rate: float
     milliseconds: tuple[float, ...] = ()
+    refused: int = 0
 
     def percentile(self, percent: int) -> float:
         """The duration that `percent` of the acts did not exceed."""
@@ -90,7 +93,7 @@ async def alternate(contenders: Mapping[str, Contender], pace: Pace) -> dict[str
 def _median_run(taken: list[Run]) -> Run:
     middle = median(run.rate for run in taken)
     together = [took for run in taken for took in run.milliseconds]
-    return Run(middle, tuple(together))
+    return Run(middle, tuple(together), sum(run.refused for run in taken))
 
 
 async def closed_loop(acts: list[Act], seconds: float) -> Run:

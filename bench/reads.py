@@ -49,6 +49,7 @@ async def lines(ground: Ground, pace: Pace) -> AsyncIterator[Line]:
         extra={
             "p50_ms": round(runs[AUDITED].percentile(50), 2),
             "reference_p50_ms": round(runs[UNAUDITED].percentile(50), 2),
+            "refused": runs[AUDITED].refused,
         },
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from api.app import ids_of
 from bench.asking import CLIENTS, Asking
@@ -45,6 +46,7 @@ async def lines(ground: Ground, pace: Pace) -> AsyncIterator[Line]:
             "p50_ms": round(runs[TOGETHER].percentile(50), 2),
             "p95_ms": round(runs[TOGETHER].percentile(95), 2),
             "reference_p50_ms": round(runs[APART].percentile(50), 2),
+            "refused": [runs[name].refused for name in (TOGETHER, APART)],
             **counted,
         },
     )
@@ -55,6 +57,6 @@ def _times(asking: Contender) -> Contender:
 
     async def work(seconds: float) -> Run:
         run = await asking(seconds)
-        return Run(run.rate * CHARTS, run.milliseconds)
+        return replace(run, rate=run.rate * CHARTS)
 
     return work
