@@ -5,6 +5,7 @@ Every step is a command under a fixed idempotency key, so seeding again changes 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from domain.kernel.perform import Receipt, Request
 from domain.kernel.values import Name
 from domain.registry import RegisterPerson
 
+TOLD_ON = "told-on"
 CLINICS = {clinic.tenant: clinic for clinic in (RIVERSIDE, LAKESIDE)}
 
 
@@ -49,12 +51,24 @@ def source_of(tenant: str) -> str:
 
 
 def write_bundles(folder: Path) -> dict[str, Path]:
-    """The stories' bundles as files, one folder per tenant."""
-    for story in stories():
+    """The stories' bundles as files, one folder per tenant.
+
+    They are told as of the day on which they were first written to this folder.
+    """
+    for story in stories(told_on(folder)):
         place = folder / story.tenant
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         (place / f"{story.key}.json").write_bytes(bundle_bytes(story))
     return {tenant: folder / tenant for tenant in ORGANIZATIONS}
+
+
+def told_on(folder: Path) -> date:
+    """The day as of which the stories of a folder are told: the one on which it is first asked."""
+    note = folder / TOLD_ON
+    if not note.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        note.write_text(datetime.now(UTC).date().isoformat())
+    return date.fromisoformat(note.read_text())
 
 
 async def import_stories(

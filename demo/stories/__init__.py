@@ -1,17 +1,19 @@
 """Thirteen people and their records: the demonstration's story patients as FHIR R4 bundles.
 
 Two clinics, years of visits each, every value made by this package. Nothing is random: ids are
-UUIDs (version 5) of names and dates are written down, so a story has the same bytes in every run.
-The last day on which something happens is 2026-11-20.
+UUIDs (version 5) of names and dates are written down, so a story told on the same day has the same
+bytes in every run. As written, the last day on which something happens is `calendar.LAST_DAY`.
 """
 
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 
 from demo.stories import adults, around, diabetes, elders, families, hearts, lakeside
+from demo.stories.calendar import LAST_DAY, moved, weeks_since
 from demo.stories.chart import Chart
 
 __all__ = ["Story", "bundle_bytes", "expected_counts", "stories"]
@@ -37,7 +39,7 @@ _TAGLINES: tuple[tuple[Callable[[], Chart], str], ...] = (
     (families.tess, "Fifteen, asthma, and a visit that is hers alone"),
     (families.laura, "Migraine, and a daughter who is growing up"),
     (elders.walter, "COPD at 82; large print, please"),
-    (families.amara, "Expecting her first child in December"),
+    (families.amara, "Expecting her first child next month"),
     (hearts.henry, "A heart attack, a stent, and the way back"),
     (elders.grace, "Breast cancer behind her, strong bones ahead"),
     (adults.daniel, "Anxiety that is getting quieter"),
@@ -46,10 +48,19 @@ _TAGLINES: tuple[tuple[Callable[[], Chart], str], ...] = (
 )
 
 
+def stories(told: date = LAST_DAY) -> tuple[Story, ...]:
+    """All stories in the order of the demonstration, as they are told on a day.
+
+    Built once; treat bundles as read-only.
+    """
+    return _moved(weeks_since(told))
+
+
 @cache
-def stories() -> tuple[Story, ...]:
-    """All stories in the order of the demonstration; built once, treat bundles as read-only."""
-    return tuple(_told(make(), tagline) for make, tagline in _TAGLINES)
+def _moved(weeks: int) -> tuple[Story, ...]:
+    if weeks == 0:
+        return tuple(_told(make(), tagline) for make, tagline in _TAGLINES)
+    return tuple(replace(story, bundle=moved(story.bundle, weeks)) for story in _moved(0))
 
 
 def bundle_bytes(story: Story) -> bytes:

@@ -65,6 +65,8 @@ def liam() -> Chart:
     flu_shots(chart, range(2020, 2027))
     _liam_growth(chart)
     _liam_peanut(chart)
+    visit = chart.visit("2026-08-27 15:30", FOLLOW_UP, "children", "Allergy plan for school")
+    chart.vitals(visit, "98/60", kg=25.9, cm=123.5)
     return chart
 
 

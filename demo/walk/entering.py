@@ -9,7 +9,7 @@ from adapters.fhir.files import read_bundle
 from adapters.postgres.migrate import migrations_at_hand
 from api.inbound.fhir import HouseIntake, received_bytes
 from demo.people import ORGANIZATIONS
-from demo.seed import import_stories, seeding_actor
+from demo.seed import import_stories, seeding_actor, told_on
 from demo.stories import bundle_bytes, expected_counts, stories
 from demo.walk.world import World, hold
 from domain.audit import Selection
@@ -97,8 +97,9 @@ async def second_import_changes_nothing(world: World) -> str:
 async def received_bytes_kept(world: World) -> str:
     """The received bytes of a report open to exactly what came in."""
     house, chart = world.demo.house, world.demo.stored.charts["rosa"]
-    rosa = next(story for story in stories() if story.key == "rosa")
-    path = world.demo.servers.folder / "stories" / "riverside" / "rosa.json"
+    folder = world.demo.servers.folder / "stories"
+    rosa = next(story for story in stories(told_on(folder)) if story.key == "rosa")
+    path = folder / "riverside" / "rosa.json"
     hold(path.read_bytes() == bundle_bytes(rosa), "the bundle file is not the story")
     sent = {entry.id: bytes(entry.content) for entry in read_bundle(path).entries}
     trail = world.trail("riverside")

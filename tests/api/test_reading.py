@@ -10,7 +10,7 @@ import pytest
 from demo.stories import stories
 from domain.kernel.values import Concept, Moment, Quantity
 from domain.results import Analyte, ReceiveResult, Report
-from tests.api.world import Json, World
+from tests.api.world import TODAY, Json, World
 
 pytestmark = pytest.mark.anyio
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
@@ -42,7 +42,7 @@ REPORTS = f"""query Reports($chart: ID, $first: Int!, $after: String) {{ record(
 
 def resources(story: str, kind: str) -> list[Json]:
     """The resources of a type in a story's bundle, in its order."""
-    bundle: Any = next(one for one in stories() if one.key == story).bundle
+    bundle: Any = next(one for one in stories(TODAY) if one.key == story).bundle
     return [
         entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == kind
     ]
@@ -89,7 +89,7 @@ def observation(given: Json) -> Json:
 
 def told_reports(story: str) -> list[Json]:
     """Every laboratory report of a story with its observations, newest first."""
-    bundle: Any = next(one for one in stories() if one.key == story).bundle
+    bundle: Any = next(one for one in stories(TODAY) if one.key == story).bundle
     by_url = {entry["fullUrl"]: entry["resource"] for entry in bundle["entry"]}
     reports = [one for one in resources(story, "DiagnosticReport") if _is_laboratory(one)]
     newest_first = sorted(

@@ -4,6 +4,7 @@ import pytest
 
 from demo.seed import source_of
 from domain.care import AnswerOrder
+from tests.api.test_reading import resources
 from tests.api.world import Json, World
 
 pytestmark = pytest.mark.anyio
@@ -57,8 +58,9 @@ async def test_every_entry_tells_its_source_and_when_it_happened_and_arrived(
 async def test_a_procedure_has_its_exact_times_and_who_did_it(world: World) -> None:
     [seen] = await shown(world, "rosa", "procedures")
     assert seen["code"]["text"] == "Colonoscopy"
-    assert seen["start"]["text"] == "2019-09-24T09:15:00-04:00"
-    assert seen["end"]["text"] == "2019-09-24T09:50:00-04:00"
+    [told] = resources("rosa", "Procedure")
+    assert seen["start"]["text"] == told["performedPeriod"]["start"]
+    assert seen["end"]["text"] == told["performedPeriod"]["end"]
     assert ["Adeyemi" in name for name in seen["performers"]] == [True]
 
 

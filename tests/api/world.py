@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ from api.lane import LaneLimits
 from api.opaque import OpaqueIds
 from api.settings import Settings
 from demo.people import PEOPLE
-from demo.seed import Seeded, seed, seeding_actor
+from demo.seed import TOLD_ON, Seeded, seed, seeding_actor
 from domain.audit import AccessRefused, RecordsViewed
 from domain.identity import OpenAccount
 from domain.kernel.command import Command
@@ -32,6 +33,8 @@ from projections.catalogue import PROJECTIONS
 URL = "http://anamnesis.test/graphql"
 TENANTS = {person.key: person.tenant for person in PEOPLE}
 Json = dict[str, Any]
+TODAY = datetime.now(UTC).date()
+"""The day as of which the stories of every seedbed are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +162,8 @@ async def sow(postgres: EmbeddedPostgres, folder: Path) -> Seedbed:
     database = f"seeded_{uuid4().hex}"
     dsn = postgres.create_database(database, template="template_anamnesis")
     settings = Settings.in_folder(folder / "house", dsn, profile="demo")
+    (folder / "stories").mkdir()
+    (folder / "stories" / TOLD_ON).write_text(TODAY.isoformat())
     async with open_house(settings) as house, projecting(house):
         seeded = await seed(house, folder / "stories", lambda _tenant, _progress: None)
         for tenant in await house.tenants():
