@@ -188,7 +188,8 @@ async def _lock(connection: asyncpg.Connection, names: Names) -> None:
     """Every old table at once, or none: a reader that holds one and wants another must win.
 
     The wait is shorter than PostgreSQL's deadlock_timeout, so it is always the rebuild that
-    lets go and tries again.
+    lets go and tries again. What comes after it may wait for as long as it takes: autovacuum can
+    still be at the TOAST table of one of them, and lets go of it after deadlock_timeout.
     """
     tables = ", ".join(f"model.{table}" for table in sorted(names))
     await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_MILLISECONDS}ms'")
@@ -199,7 +200,8 @@ async def _lock(connection: asyncpg.Connection, names: Names) -> None:
         except asyncpg.LockNotAvailableError:
             await asyncio.sleep(LOCK_MILLISECONDS / 1_000)
         else:
-            return
+            break
+    await connection.execute("SET LOCAL lock_timeout = 0")
 
 
 async def _counted(
