@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from adapters.postgres.rebuild import Rebuild, Rebuilt
+from adapters.postgres.rebuild import LOCK_MILLISECONDS, Rebuild, Rebuilt
 from api.house import House
 from projections import records
 from tests.adapters.postgres.acts import HERE, do, patient, problem, projector, rows
@@ -17,6 +17,8 @@ TABLE = "model.records_condition"
 LOCKS = """SELECT l.granted FROM pg_locks l WHERE l.relation = $1::text::regclass
   AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_backend_pid()"""
 KEPT = "SELECT position FROM checkpoint WHERE projection = 'records' FOR UPDATE NOWAIT"
+TOAST = "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = $1::text::regclass"
+WAITING = "SELECT 1 FROM pg_locks WHERE relation = $1::text::regclass AND NOT granted"
 CONDITIONS = f"SELECT count(*) FROM {TABLE}"
 
 
@@ -94,3 +96,22 @@ async def test_no_vacuum_comes_between_the_switch_and_its_tables(house: House) -
     assert await rows(house.settings.dsn, f"{CONDITIONS} WHERE id IS NOT NULL") == [(1,)]
     await vacuum.close()
     await reader.close()
+
+
+async def test_the_switch_outwaits_whoever_is_at_a_toast_table(house: House) -> None:
+    await filed(house)
+    vacuum = await asyncpg.connect(house.settings.dsn)
+    onlooker = await asyncpg.connect(house.settings.dsn)
+    toast = await vacuum.fetchval(TOAST, TABLE)
+    under_way = vacuum.transaction()
+    await under_way.start()
+    await vacuum.fetchval(f"SELECT count(*) FROM {toast}")
+    async with rebuilding(house) as task:
+        while not await onlooker.fetchval(WAITING, toast):
+            assert not task.done()
+        await asyncio.sleep(3 * LOCK_MILLISECONDS / 1_000)
+        assert not task.done()
+        await under_way.rollback()
+    assert task.result().rows["records_condition"] == 1
+    await vacuum.close()
+    await onlooker.close()
