@@ -16,7 +16,11 @@ PREFIX = "ANAMNESIS_"
 NEEDED = ("DSN", "KEYS", "OBJECTS")
 _ROLE_DSNS = tuple(f"DSN_{role.upper()}" for role in ROLES)
 KNOWN = frozenset({*NEEDED, *_ROLE_DSNS, "PROFILE", "TRUSTED_ONLY", "IN_SERVICE"})
-BESIDE = frozenset({"PG_BINARIES", "SAMPLES", "SOAK", "APPROVE", "TENANT", "FIRST_VERSION"})
+BESIDE = frozenset(
+    {
+        "APPROVE", "FIRST_VERSION", "HISTORIES", "PG_BINARIES", "SAMPLES", "SEED", "SOAK", "TENANT",
+    }
+)  # fmt: skip
 """Variables of tests, and of the recorder of `adapters.library`."""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from adapters.embedded import EmbeddedPostgres, start_postgres
 from adapters.postgres.migrate import add_tenant, migrate
@@ -20,6 +21,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def logs_of_each_test_alone() -> Iterator[None]:
+    """A command that runs in this process configures logging for whatever comes after it."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

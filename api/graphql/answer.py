@@ -52,7 +52,8 @@ class Answer:
     async def send(self, send: Send) -> None:
         headers = {
             "content-type": f"{self.media_type}; charset=utf-8",
-            "content-length": str(len(self.body)),
+            # That of a 304 would be the length of the answer it stands for (RFC 9110, 8.6).
+            **({} if self.status == 304 else {"content-length": str(len(self.body))}),
             "cache-control": "no-store",
             "x-content-type-options": "nosniff",
             **self.headers,

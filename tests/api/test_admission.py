@@ -48,6 +48,14 @@ class Gate:
     client: httpx2.AsyncClient
     world: World
 
+    def get(self, person: str, length: int) -> asyncio.Task[httpx2.Response]:
+        """A GET that claims a body of so many bytes."""
+        headers = {
+            "authorization": f"Bearer {self.world.token(person)}",
+            "content-length": str(length),
+        }
+        return asyncio.create_task(self.client.get(URL, headers=headers))
+
     def post(self, person: str | None) -> asyncio.Task[httpx2.Response]:
         headers = {} if person is None else {"authorization": f"Bearer {self.world.token(person)}"}
         return asyncio.create_task(self.client.post(URL, content=BODY, headers=headers))
@@ -175,3 +183,14 @@ def test_strangers_are_told_apart_by_the_prefix_of_their_address() -> None:
         "unix": "elsewhere",
         None: "elsewhere",
     }
+
+
+async def test_a_get_needs_a_place_whatever_length_it_claims(world: World) -> None:
+    async with gate(world) as here:
+        first = here.post("rosa")
+        await here.inside.arrived.acquire()
+        claims = here.get("omar", admission.LONGEST_BODY_BYTES + 1)
+        await here.queued(1)
+        assert len(here.inside.bodies) == 1
+        here.inside.go.set()
+        assert [answer.status_code for answer in await asyncio.gather(first, claims)] == [200, 200]

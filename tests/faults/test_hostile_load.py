@@ -7,6 +7,7 @@ Counts only: how long anything takes is printed, and measured by `bench/overload
 import asyncio
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from api.app import application
@@ -40,7 +41,8 @@ async def test_a_modest_client_is_served_beside_greedy_ones_who_are_told_to_wait
         await _newcomers(world)
         verifier = TokenVerifier({DEMO_ISSUER: world.issuer.issuer}, "anamnesis", profile="demo")
         async with serving(application(world.house, verifier), listen(0)) as url:
-            assert (await world.ask("omar", MODEST)).status_code == 200
+            # The front door knows the price of an operation once somebody has asked it.
+            assert await _asked(world, f"{url}/graphql") == 200
             modest, greedy, strangers = await _loaded(world, f"{url}/graphql", seconds)
         assert (await world.ask("rosa", MODEST)).status_code == 200
     _print("modest", modest)
@@ -53,6 +55,12 @@ async def test_a_modest_client_is_served_beside_greedy_ones_who_are_told_to_wait
     assert modest.broken == greedy.broken == strangers.broken == 0
     assert modest.without_hint == greedy.without_hint == strangers.without_hint == 0
     assert modest.count(200) > 0
+
+
+async def _asked(world: World, url: str) -> int:
+    headers = {"authorization": f"Bearer {world.token('omar')}"}
+    async with httpx2.AsyncClient() as client:
+        return (await client.post(url, json={"query": MODEST}, headers=headers)).status_code
 
 
 async def _newcomers(world: World) -> None:
