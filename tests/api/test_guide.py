@@ -16,7 +16,7 @@ import pytest
 from api.app import application
 from api.auth.tokens import DEMO_ISSUER, TokenVerifier
 from api.serving import listen, serving
-from tests.api.world import URL, World
+from tests.api.world import PATIENT, URL, World
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
@@ -140,7 +140,7 @@ async def test_every_block_of_the_guide_for_front_ends_does_what_it_says(
     folder.mkdir()
     furnish(folder, own_world.token("rosa"))
     verifier = TokenVerifier({DEMO_ISSUER: own_world.issuer.issuer}, "anamnesis", profile="demo")
-    app = application(own_world.house, verifier, development=True)
+    app = application(own_world.house, verifier, development=True, limits=PATIENT)
     walter = (await own_world.data("walter", "{ me { person } }"))["me"]["person"]
     async with serving(app, listen(0)) as url:
         reader = Reader(own_world, f"{url}/graphql", folder, {"walter": walter})

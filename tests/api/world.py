@@ -127,7 +127,15 @@ class World:
         return await self.trail(tenant).events(range(position + 1, head + 1))
 
 
-PATIENT = LaneLimits(in_service=8, per_caller=8, dear=8, new=8, patience_s=60, overload_s=60)
+PATIENT = LaneLimits(
+    in_service=8,
+    per_caller=8,
+    dear=8,
+    new=8,
+    waiting_per_caller=256,
+    patience_s=60,
+    overload_s=60,
+)
 """A gate at which nobody is refused for a busy machine's sake: it has tests of its own."""
 NAMES = [projection.name for projection in PROJECTIONS]
 

@@ -16,7 +16,7 @@ from adapters.embedded import EmbeddedPostgres
 from api.app import application
 from api.auth.tokens import DEMO_ISSUER, TokenVerifier
 from api.serving import listen, serving
-from tests.api.world import World, living_world, sow
+from tests.api.world import PATIENT, World, living_world, sow
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -83,6 +83,6 @@ async def world(
 async def portal(world: World, *, development: bool) -> AsyncIterator[str]:
     """The address of the GraphQL endpoint in a profile."""
     verifier = TokenVerifier({DEMO_ISSUER: world.issuer.issuer}, "anamnesis", profile="demo")
-    app = application(world.house, verifier, development=development)
+    app = application(world.house, verifier, development=development, limits=PATIENT)
     async with serving(app, listen(0)) as url:
         yield f"{url}/graphql"
