@@ -45,7 +45,13 @@ async def _serve(settings: Settings, port: int, metrics_port: int | None) -> Non
         if metrics_port is not None:
             page = serving(metrics_application(metrics, house), listen(metrics_port))
             click.echo(f"metrics at {await stack.enter_async_context(page)}/metrics")
-        app = application(house, verifier, metrics=metrics, projector=projector)
+        app = application(
+            house,
+            verifier,
+            development=settings.profile == "development",
+            metrics=metrics,
+            projector=projector,
+        )
         url = await stack.enter_async_context(serving(app, listen(port)))
         click.echo(f"serving {url}/graphql")
         await stop.wait()

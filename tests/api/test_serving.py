@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.app import application
 from api.auth.tokens import DEMO_ISSUER, DemoIssuerRefused, Issuer, TokenVerifier
+from api.cli.serve import _serve
 from api.serving import listen, serving
 from tests.api.world import World
 
@@ -113,3 +115,27 @@ async def test_production_hides_the_shape_of_the_schema(world: World) -> None:
     answer = await world.ask("rosa", "{ __schema { types { name } } }")
     assert answer.status_code == 400
     assert "Condition" not in answer.text
+
+
+@pytest.mark.parametrize(("profile", "status"), [("production", 405), ("development", 401)])
+async def test_serve_takes_the_text_of_a_query_in_a_url_in_the_development_profile_only(
+    world: World, profile: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serving_it = asyncio.create_task(
+        _serve(replace(world.house.settings, profile=profile), 0, None)
+    )
+    try:
+        said = ""
+        while "/graphql" not in said:
+            assert not serving_it.done()
+            await asyncio.sleep(0.01)
+            said += capsys.readouterr().out
+        url = said.split()[-1]
+        async with httpx2.AsyncClient(timeout=60) as client:
+            answer = await client.get(url, params={"query": "{ me { id } }"})
+    finally:
+        serving_it.cancel()
+        await asyncio.wait({serving_it})
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+    assert answer.status_code == status
