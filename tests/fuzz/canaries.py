@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import structlog
 from structlog.testing import capture_logs
 
 from domain.identity import OpenAccount
@@ -94,7 +95,8 @@ def listening() -> Iterator[Heard]:
     heard = Heard()
     for name in CLIENTS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    ear, root = _Ear(heard), logging.getLogger()
+    ear, root, before = _Ear(heard), logging.getLogger(), structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET))
     level = root.level
     root.addHandler(ear)
     root.setLevel(logging.DEBUG)
@@ -104,4 +106,5 @@ def listening() -> Iterator[Heard]:
     finally:
         root.removeHandler(ear)
         root.setLevel(level)
+        structlog.configure(**before)
         heard.lines.extend(map(repr, entries))
