@@ -20,6 +20,7 @@ from domain.results import Report
 from projections.kernel.changes import changes
 from projections.results import parts, row_ids
 from schema.kernel.context import Change, Reach, Version
+from schema.kernel.ids import NO_CHART
 
 RULES: dict[str, Rule] = {
     "records": records.view,
@@ -90,10 +91,11 @@ class Histories:
     async def versions(self, record: str) -> tuple[Version, ...]:
         """Every version, newest first. Raises NotFound."""
         item = await self.item(record)
+        rule = RULES[item.capability] if item else records.view
+        # Whoever asks for an entry that there is none of is refused nobody's chart, on record.
+        permit, _ = await self._permits.of_chart(rule, item.chart if item else NO_CHART)
         if item is None:
             raise NotFound()
-        rule = RULES[item.capability]
-        permit, _ = await self._permits.of_chart(rule, item.chart)
         told = _versions(item, permit)
         if not told:
             raise NotFound()
@@ -104,8 +106,9 @@ class Histories:
         """Who saw the item, for compliance. Raises NotFound."""
         item = await self.item(record)
         rule = audit.view_trail
-        permit = await self._permits.of_organization(rule, item.chart if item else None)
+        permit = await self._permits.of_organization(rule, item.chart if item else NO_CHART)
         if item is None:
+            self._looks.refused(NO_CHART, rule.name)
             raise NotFound()
         self._looks.saw(item.chart, permit.basis, rule.name, "records.reach", [record])
         return await self.reached(item)

@@ -18,8 +18,31 @@ READS = {
     "observations": "records.observations",
     "visits": "care.visits",
     "proxies": "consent.proxies",
+    "procedures": "records.procedures",
+    "documents": "records.documents",
+    "notes": "records.notes",
+    "carePlans": "records.care-plans",
+    "goals": "records.goals",
+    "devices": "records.devices",
+    "provenance": "records.provenance",
+    "imagingStudies": "records.imaging-studies",
+    "familyHistories": "records.family-histories",
+    "flags": "records.flags",
+    "relatedPersons": "records.related-persons",
+    "filledForms": "records.answers",
+    "risks": "records.risks",
+    "careTeams": "care.teams",
+    "orders": "care.orders",
+    "pendingOrders": "care.orders",
+    "policies": "coverage.policies",
+    "claims": "coverage.claims",
 }
+OF_AN_ENTRY = {"history": "records.history", "reachedBy": "records.reach"}
+"""Reads of one entry by its id: what is on record is the entry itself, in its chart."""
+WITH_ENTRIES = ("conditions", "allergies", "immunizations", "visits")
+"""Panels whose ids are those of entries."""
 TRAIL = "audit.trail"
+UNKNOWN = "no id at all"
 DENIED = "kernel.not_found"
 COMMANDS = {
     "grantProxyAccess": "consent.grant-proxy-access",
@@ -72,6 +95,8 @@ class Known:
     charts: list[str] = field(default_factory=list)
     persons: list[str] = field(default_factory=list)
     cursors: list[str] = field(default_factory=list)
+    entries: dict[str, str] = field(default_factory=dict)
+    """The chart of every entry that was shown."""
 
 
 def understand(known: Known, asked: Asked, told: Json, fields: Fields) -> None:
@@ -83,7 +108,11 @@ def understand(known: Known, asked: Asked, told: Json, fields: Fields) -> None:
         if kind in COMMANDS:
             _changed(asked, kind, chart, value)
         elif kind == "me":
-            _listed(asked, value)
+            _listed(asked, value["records"])
+        elif kind == "worklist":
+            _worked(asked, value, codes.get((alias,)))
+        elif kind in OF_AN_ENTRY:
+            _told(asked, kind, str(chart), known.entries.get(str(chart)), value)
         elif value is None:
             denied = kind in ("record", "own") or codes.get((alias,)) == DENIED
             # A person without a chart of their own asks for nobody's.
@@ -105,8 +134,32 @@ def _changed(asked: Asked, kind: str, chart: str | None, value: Json) -> None:
         asked.positions.append((value["position"], str(chart)))
 
 
+def _told(asked: Asked, kind: str, entry: str, chart: str | None, value: Json | None) -> None:
+    """`entry` is what was asked about, `chart` where it was seen before; None for nowhere."""
+    if value is None:
+        asked.refused.add(chart or UNKNOWN)
+        return
+    seen = asked.looks.setdefault(chart, Seen())
+    seen.reads.add(OF_AN_ENTRY[kind])
+    seen.ids[entry] = None
+
+
+def _worked(asked: Asked, value: Json | None, code: str | None) -> None:
+    if value is None:
+        if code == DENIED:
+            asked.refused.add(None)
+        return
+    _listed(asked, value)
+    for edge in value["edges"]:
+        visit = edge["node"]["lastVisit"]
+        if visit is not None:
+            seen = asked.looks.setdefault(edge["node"]["chart"], Seen())
+            seen.reads.add(READS["visits"])
+            seen.ids[visit["id"]] = None
+
+
 def _listed(asked: Asked, value: Json) -> None:
-    for edge in value["records"]["edges"]:
+    for edge in value["edges"]:
         patient = edge["node"]["patient"]
         if patient is not None:
             seen = asked.looks.setdefault(edge["node"]["chart"], Seen())
@@ -133,4 +186,6 @@ def _opened(
             seen.ids[value["id"]] = None
         elif value is not None:
             seen.ids.update(dict.fromkeys(edge["node"]["id"] for edge in value["edges"]))
+            if panel in WITH_ENTRIES and chart is not None:
+                known.entries.update((edge["node"]["id"], chart) for edge in value["edges"])
             known.cursors += [edge["cursor"] for edge in value["edges"][-1:]]

@@ -8,10 +8,23 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from tests.oracle.answers import COMMANDS, READS, Asked, Fields, Json, Known, Plan, understand
+from tests.oracle.answers import (
+    COMMANDS,
+    OF_AN_ENTRY,
+    READS,
+    Asked,
+    Fields,
+    Json,
+    Known,
+    Plan,
+    understand,
+)
 
 SCOPES = ("RECORDS", "RESULTS", "PRESCRIPTIONS", "SCHEDULING", "MESSAGING")
 AT_ONCE = 6
+KINDS = (
+    "record", "own", "me", "recordAsOf", "auditTrail", "worklist", "history", "reachedBy",
+)  # fmt: skip
 HANGS_UP = 0.02
 
 
@@ -42,9 +55,19 @@ class Planner:
 
     def _read(self, alias: str, person: str, fields: Fields) -> tuple[str, str]:
         chance = self.chance
-        kind = chance.choices(("record", "own", "me", "recordAsOf", "auditTrail"), (8, 4, 1, 2, 1))[
-            0
-        ]
+        kind = chance.choices(KINDS, (16, 8, 2, 4, 2, 1, 2, 1))[0]
+        if kind == "worklist":
+            fields[alias] = ("worklist", None, {})
+            return (
+                f"{alias}: worklist(first: {chance.randint(1, 9)}) {{ edges {{ node {{ chart"
+                " patient { id } lastVisit { id } } } }",
+                "",
+            )
+        if kind in OF_AN_ENTRY:
+            entry = chance.choice([*self.known.entries, "record_none"])
+            fields[alias] = (kind, entry, {})
+            shown = "edges { node { what } }" if kind == "history" else "accounts"
+            return f'{alias}: {kind}(record: "{entry}") {{ {shown} }}', ""
         if kind == "me":
             fields[alias] = ("me", None, {})
             return (
