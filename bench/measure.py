@@ -58,7 +58,8 @@ class Line:
             "unit": self.unit,
             "reference": round(self.reference, 1),
             "reference_name": self.reference_name,
-            "ratio": round(self.value / self.reference, 3),
+            # Three digits, however small it is: a bulk INSERT is thousands of times a full import.
+            "ratio": float(f"{self.value / self.reference:.3g}"),
         }
         if self.required is not None:
             members["required"] = self.required

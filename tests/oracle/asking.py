@@ -56,36 +56,8 @@ class Planner:
     def _read(self, alias: str, person: str, fields: Fields) -> tuple[str, str]:
         chance = self.chance
         kind = chance.choices(KINDS, (16, 8, 2, 4, 2, 1, 2, 1))[0]
-        if kind == "worklist":
-            fields[alias] = ("worklist", None, {})
-            return (
-                f"{alias}: worklist(first: {chance.randint(1, 9)}) {{ edges {{ node {{ chart"
-                " patient { id } lastVisit { id } } } }",
-                "",
-            )
-        if kind in OF_AN_ENTRY:
-            entry = chance.choice([*self.known.entries, "record_none"])
-            fields[alias] = (kind, entry, {})
-            shown = "edges { node { what } }" if kind == "history" else "accounts"
-            return f'{alias}: {kind}(record: "{entry}") {{ {shown} }}', ""
-        if kind == "me":
-            fields[alias] = ("me", None, {})
-            return (
-                f"{alias}: me {{ records {{ edges {{ node {{ chart patient {{ id }} }} }} }} }}",
-                "",
-            )
-        if kind == "auditTrail":
-            # Two pages of the trail in one operation would be one look without an order.
-            if any(known[0] == "auditTrail" for known in fields.values()):
-                return f"{alias}: __typename", ""
-            chart = chance.choice([None, *self.known.charts])
-            fields[alias] = ("auditTrail", chart, {})
-            chosen = "" if chart is None else f', chart: "{chart}"'
-            first = chance.randint(1, 9)
-            return (
-                f"{alias}: auditTrail(first: {first}{chosen}) {{ edges {{ node {{ id }} }} }}",
-                "",
-            )
+        if kind not in ("record", "own", "recordAsOf"):
+            return self._beside_records(alias, kind, fields), ""
         chart = None if kind == "own" else self._some_chart(person)
         panels: dict[str, str] = {}
         selected = " ".join(self._panel(panels) for _ in range(chance.randint(1, 6)))
@@ -98,6 +70,34 @@ class Planner:
                 f"fragment F{alias} on Record {{ {selected} }}",
             )
         return f"{alias}: {field_name}{argument} {{ {selected} }}", ""
+
+    def _beside_records(self, alias: str, kind: str, fields: Fields) -> str:
+        """A read that is of no record, or of one entry of a record."""
+        chance = self.chance
+        if kind in OF_AN_ENTRY:
+            entry = chance.choice([*self.known.entries, "record_none"])
+            fields[alias] = (kind, entry, {})
+            shown = "edges { node { what } }" if kind == "history" else "accounts"
+            return f'{alias}: {kind}(record: "{entry}") {{ {shown} }}'
+        if kind == "auditTrail":
+            return self._trail(alias, fields)
+        fields[alias] = (kind, None, {})
+        node = "chart patient { id }"
+        if kind == "me":
+            return f"{alias}: me {{ records {{ edges {{ node {{ {node} }} }} }} }}"
+        first = chance.randint(1, 9)
+        node += " lastVisit { id }"
+        return f"{alias}: worklist(first: {first}) {{ edges {{ node {{ {node} }} }} }}"
+
+    def _trail(self, alias: str, fields: Fields) -> str:
+        # Two pages of the trail in one operation would be one look without an order.
+        if any(known[0] == "auditTrail" for known in fields.values()):
+            return f"{alias}: __typename"
+        chart = self.chance.choice([None, *self.known.charts])
+        fields[alias] = ("auditTrail", chart, {})
+        chosen = "" if chart is None else f', chart: "{chart}"'
+        first = self.chance.randint(1, 9)
+        return f"{alias}: auditTrail(first: {first}{chosen}) {{ edges {{ node {{ id }} }} }}"
 
     def _panel(self, panels: dict[str, str]) -> str:
         chance, panel = self.chance, self.chance.choice(list(READS))
