@@ -16,6 +16,7 @@ import msgspec
 from adapters.fhir.files import bundles_at
 from adapters.fhir.importing import import_bundles
 from api.cli.place import operator_actor
+from api.house import projecting
 from api.inbound.fhir import HouseIntake
 from bench.ground import TENANT, Ground
 from bench.measure import Line, Pace, say
@@ -31,7 +32,7 @@ class Incomplete(Exception):
 async def lines(ground: Ground, _pace: Pace) -> AsyncIterator[Line]:
     """Resources a second; one import, since a second one would change nothing."""
     folder = bundles(ground.folder)
-    async with ground.house("importing") as house:
+    async with ground.house("importing") as house, projecting(house):
         intake = HouseIntake(house, operator_actor(TENANT, "bench", "bench"))
         report = await import_bundles([folder], intake, "urn:bench")
         if report.problems:

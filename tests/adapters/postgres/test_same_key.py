@@ -23,11 +23,11 @@ async def test_callers_of_one_key_get_the_streams_that_were_written(house: House
 
 
 async def test_a_file_imported_twice_at_once_is_filed_once(
-    house: House, dsn: str, tmp_path_factory: pytest.TempPathFactory
+    living_house: House, dsn: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     condition = of_patient("Condition", "c1", code={"text": "Flu"})
     path = write(tmp_path_factory.mktemp("in"), bundle(patient(), condition))
-    intake = HouseIntake(house, operator())
+    intake = HouseIntake(living_house, operator())
     reports = await asyncio.gather(*(import_bundles([path], intake, SOURCE) for _ in range(4)))
     assert [report.problems for report in reports] == [()] * 4
     charts = await rows(
@@ -43,12 +43,12 @@ async def test_a_file_imported_twice_at_once_is_filed_once(
 
 
 async def test_a_fact_that_is_too_large_is_set_aside_and_the_rest_goes_in(
-    house: House, dsn: str, tmp_path_factory: pytest.TempPathFactory
+    living_house: House, dsn: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     large = of_patient("Condition", "c1", code={"text": "x" * 70_000})
     small = of_patient("Condition", "c2", code={"text": "Flu"})
     path = write(tmp_path_factory.mktemp("in"), bundle(patient(), large, small))
-    report = await import_bundles([path], HouseIntake(house, operator()), SOURCE)
+    report = await import_bundles([path], HouseIntake(living_house, operator()), SOURCE)
     assert [problem.reason for problem in report.problems] == ["kernel.event_too_large"]
     assert await rows(dsn, "SELECT count(*) FROM event WHERE type = 'records.record-filed'") == [
         (1,)
