@@ -99,7 +99,7 @@ class Document(Stated):
 
     type: Concept = said("What kind of document.")
     status: str = said("current or superseded.")
-    document_status: str | None = said("preliminary, final, amended.")
+    doc_status: str | None = said("preliminary, final, amended (FHIR docStatus).")
     categories: list[Concept] = said("Its class, such as clinical note.")
     title: str | None = said("Its title.")
     authors: list[str] = said("Who wrote it.")
@@ -114,7 +114,7 @@ class Document(Stated):
             **stated(context, row),
             type=Concept.of(fact.concept),
             status=fact.status,
-            document_status=fact.document_status,
+            doc_status=fact.document_status,
             categories=[Concept.of(one) for one in fact.categories],
             title=fact.title,
             authors=list(fact.authors),

@@ -37,8 +37,9 @@ export default [
           acceptedIdNames: ["id"],
           acceptedIdTypes: ["ID"],
           // Only what a list holds is a thing with an identity; the others are values, pages and
-          // answers. An OpenRecord is known by its `chart`, the id that `record` takes.
-          exceptions: { types: [...withoutId, "OpenRecord"] },
+          // answers. An OpenRecord or a WorklistEntry is known by its `chart`, the id that `record`
+          // takes.
+          exceptions: { types: [...withoutId, "OpenRecord", "WorklistEntry"] },
         },
       ],
       // Pages go forward only: newest first, and keyset cursors tell what comes after.
