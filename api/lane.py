@@ -11,6 +11,7 @@ earlier one is in service, `pause_s` at most.
 
 How long one may wait follows the controlled delay of "Fail at Scale" (B. Maurer, ACM Queue 13,
 2015): in a burst `patience_s`; once somebody was late all through that time, `overload_s`.
+Whoever is late by their own limit says nothing of the server, and keeps `patience_s`.
 """
 
 import asyncio
@@ -177,7 +178,8 @@ class _Line:
             if place.done():
                 return
             now = self._clock()
-            usual = self._patience(now)
+            held_back = caller.serving >= self._limits.per_caller
+            usual = self._limits.patience_s if held_back else self._patience(now)
             left = since + (self._limits.patience_s if patient else usual) - now
             if left <= 0:
                 self.remove(caller, place)

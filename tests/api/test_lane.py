@@ -204,6 +204,22 @@ async def test_a_burst_may_wait_and_a_standing_queue_may_not() -> None:
     assert (lane.in_service, lane.waiting) == (0, 0)
 
 
+async def test_who_is_late_by_their_own_limit_says_nothing_of_the_server() -> None:
+    hands = Hands()
+    limits = LaneLimits(in_service=4, per_caller=1, new=4, overload_s=0.001, patience_s=0.5)
+    lane = hands.lane(limits)
+    turn = await lane.enter("a")
+    for _ in range(3):
+        mine = asyncio.create_task(lane.enter("a"))
+        await asyncio.sleep(0.01)
+        hands.seconds += 0.4
+        await asyncio.sleep(0.01)
+        assert not mine.done()
+        lane.leave(turn)
+        turn = await mine
+    lane.leave(turn)
+
+
 async def test_who_is_cancelled_keeps_no_place() -> None:
     lane = Hands().lane(replace(LIMITS, in_service=1))
     turn = await lane.enter("a")
