@@ -31,8 +31,8 @@ def lines() -> list[dict[str, object]]:
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m bench` with its files in a folder whose name is short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    """Run `python -m bench` with its files on a disk, in a folder whose name fits a socket."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/var/tmp") as folder:
         return subprocess.run(
             [sys.executable, "-m", "bench", *arguments],
             cwd=ROOT,
