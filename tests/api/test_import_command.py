@@ -23,6 +23,11 @@ from tests.adapters.fhir.test_killed import history
 
 NAMED = ("--tenant", "riverside", "--operator", "olga", "--reason", "a request of the patient")
 Json = dict[str, Any]
+INTERRUPTIBLE = """import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from api.cli import main
+main()"""
+"""What a shell runs in the background ignores SIGINT, and so would the import of such a suite."""
 BROKEN_LISTED = 1
 """The exit code where something is set aside; the history has such resources."""
 BROKEN = of_patient("Condition", "c1", code=5)
@@ -107,7 +112,7 @@ def test_an_interrupted_import_ends_with_130_and_goes_on_from_there(
     environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     file = write(tmp_path, bundle(*history()))
-    words = [sys.executable, "-c", "from api.cli import main; main()", *bringing(file), *NAMED]
+    words = [sys.executable, "-c", INTERRUPTIBLE, *bringing(file), *NAMED]
     running = subprocess.Popen(
         words, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True
     )
