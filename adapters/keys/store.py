@@ -32,7 +32,11 @@ class SqliteKeyStore:
         self.commits = 0
         """Transactions of puts so far."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="key-store")
-        self._connection = self._thread.submit(connect, path).result()
+        try:
+            self._connection = self._thread.submit(connect, path).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
         self._table = KeyTable(self._connection)
         self._waiting: list[tuple[KeyRecord, asyncio.Future[KeyRecord]]] = []
         self._flusher: asyncio.Task[None] | None = None

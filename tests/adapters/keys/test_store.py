@@ -5,8 +5,10 @@ The event loop is asyncio's; rows are read through connections of the tests' own
 
 import asyncio
 import multiprocessing
+import os
 import sqlite3
 import stat
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +100,17 @@ async def test_closing_finishes_what_was_put(tmp_path: Path) -> None:
     await asyncio.sleep(0)
     await store.close()
     assert await putting == COMPARTMENT
+
+
+def test_a_file_that_is_no_key_store_is_let_go(tmp_path: Path) -> None:
+    file = tmp_path / "keys.db"
+    file.write_bytes(b"no database at all" * 100)
+    threads = set(threading.enumerate())
+    with pytest.raises(sqlite3.DatabaseError) as refused:
+        SqliteKeyStore(file)
+    assert refused.traceback  # which keeps every frame of the opening alive
+    assert str(file) not in map(os.path.realpath, Path("/proc/self/fd").iterdir())
+    assert set(threading.enumerate()) <= threads
 
 
 async def test_the_first_key_of_a_place_and_epoch_is_kept(store: SqliteKeyStore) -> None:
