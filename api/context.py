@@ -77,8 +77,8 @@ class Operation:
         row = await document(house.api, house.keys, self.tenant, ACCOUNT, self.account)
         return row.display_name if isinstance(row, AccountRow) else ""
 
-    async def opened(self, rule: Rule, chart: str) -> tuple[str, ...]:
-        """The charts to read as one with this one; none where it is closed, which is on record."""
+    async def opened(self, rule: Rule, chart: str | None) -> tuple[str, ...]:
+        """The charts to read as one with this one or as one's own; a refusal is on record."""
         with contextlib.suppress(NotFound):
             return await self._permits.together(rule, chart)
         return ()

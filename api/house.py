@@ -171,8 +171,15 @@ def _pool(dsn: str, size: int) -> asyncpg.Pool:
 
 
 def _reading_pool(dsn: str, size: int) -> asyncpg.Pool:
-    """Connections whose settings all end with their transaction: none needs a reset query."""
-    return asyncpg.create_pool(dsn, min_size=1, max_size=size, reset=_as_it_is)
+    """Connections whose settings all end with their transaction: none needs a reset query.
+
+    Plans are kept: with row-level security a new one takes as long as the pages themselves. What
+    is kept must not come from the days when a table was small, hence no sequential scans.
+    """
+    settings = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+    return asyncpg.create_pool(
+        dsn, min_size=1, max_size=size, reset=_as_it_is, server_settings=settings
+    )
 
 
 async def _as_it_is(_connection: asyncpg.Connection) -> None:

@@ -36,18 +36,22 @@ class Permits:
         authority, set_aside = await self._authority(chart)
         return self._ask(rule, Subject(chart=chart), authority), set_aside
 
-    async def together(self, rule: Rule, chart: str) -> tuple[str, ...]:
+    async def together(self, rule: Rule, chart: str | None) -> tuple[str, ...]:
         """The charts that are read as one with this one and are open, the survivor first.
 
-        Raises NotFound where none of them is open.
+        Without a chart, the actor's own ones; none where there are none. Raises NotFound where
+        there are some and none is open.
         """
         authority, _ = await self._about(chart)
         if len(authority.kin) > 1:
             permits, _ = await self.of_charts(rule, authority.kin)
             if permits:
                 return tuple(permits)
-        self._ask(rule, Subject(chart=chart), authority)
-        return (chart,)
+        if chart is None and not authority.kin:
+            return ()
+        asked = chart or authority.kin[0]
+        self._ask(rule, Subject(chart=asked), authority)
+        return (asked,)
 
     async def of_charts(
         self, rule: Rule, charts: Sequence[str]

@@ -155,7 +155,5 @@ async def _charts(info: Info, chart: strawberry.ID | None) -> tuple[str, ...]:
     context = info.context
     if chart is not None:
         return await context.opened(opening, chart_of(context.ids, chart))
-    authority = await context.authority(identity.view_own)
-    own = sorted(authority.own_charts, key=lambda ident: (ident in authority.merged, ident))
-    together = await context.opened(opening, own[0]) if own else ()
-    return tuple(dict.fromkeys((*together, *own))) if together else ()
+    await context.authority(identity.view_own)
+    return await context.opened(opening, None)

@@ -1,7 +1,8 @@
 """The SQL of panel reads: keyset pages over clear columns, newest first.
 
 Of the rows that several sources sent about one fact, the newest is shown and the others come with
-it. Rows of a sensitive category are read only for whom the permit says so.
+it; they are looked for only where a shown row can have any (OFFSET keeps that order). Rows of a
+sensitive category are read only for whom the permit says so.
 """
 
 from collections.abc import Mapping
@@ -33,8 +34,14 @@ def page_sql(
 
     `matching` are blind columns with the hashes that rows must have there.
     """
-    arguments: list[object] = [list(select.charts), select.first + 1, list(select.panel.hidden)]
-    about = f"{{0}}.{_HERE} AND {{0}}.chart = ANY($1::uuid[]) AND {{0}}.state <> ALL($3::text[])"
+    # Of one chart the index has the rows in the order of the page, so that a page costs the same
+    # in a long record.
+    one = len(select.charts) == 1
+    charts = "$1::uuid" if one else "ANY($1::uuid[])"
+    arguments: list[object] = [
+        select.chart if one else list(select.charts), select.first + 1, list(select.panel.hidden)
+    ]  # fmt: skip
+    about = f"{{0}}.{_HERE} AND {{0}}.chart = {charts} AND {{0}}.state <> ALL($3::text[])"
     if not sensitive:
         about += " AND {0}.label = ''"
     conditions = about.format("r")
@@ -50,7 +57,7 @@ def page_sql(
         conditions += f" AND (r.at, r.id) < (${place - 1}::timestamptz, ${place}::uuid)"
     table = select.panel.table.name
     twin = f"""SELECT FROM model.{table} o WHERE {about.format("o")} AND o.alike = r.alike
-        AND o.source <> r.source AND o."position" > r."position\""""
+        AND o.alike <> '' AND o.source <> r.source AND o."position" > r."position\""""
     return (
         f"""WITH page AS (
       SELECT {_COLUMNS}, source FROM model.{table} r
@@ -58,8 +65,11 @@ def page_sql(
       ORDER BY at DESC, id DESC LIMIT $2)
     SELECT {_COLUMNS}, true AS shown FROM page
     UNION ALL
-    SELECT DISTINCT {_prefixed("o")}, false FROM page r JOIN model.{table} o
-      ON {about.format("o")} AND o.alike = r.alike AND r.alike <> '' AND o.source <> r.source
+    SELECT DISTINCT {_prefixed("o")}, false FROM page r CROSS JOIN LATERAL (
+      SELECT {_COLUMNS} FROM model.{table} o
+      WHERE {about.format("o")} AND o.alike = r.alike AND o.alike <> ''
+        AND o.source <> r.source OFFSET 0) AS o
+    WHERE r.alike <> ''
     ORDER BY shown DESC, at DESC, id DESC""",
         arguments,
     )

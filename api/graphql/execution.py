@@ -6,7 +6,8 @@ a tenth of what graphql-core spends on it. They know the way without errors only
 as it should be (a null, a wrong value, an awaitable) sends that value to graphql-core, which finds
 the place and says what is wrong. So data and errors are those of graphql-core by construction.
 
-Left to graphql-core: unions, interfaces and types with `is_type_of`, whose type needs the request.
+Left to graphql-core: unions, interfaces and types with an `is_type_of` of their own, which may need
+the request.
 """
 
 import contextlib
@@ -41,6 +42,7 @@ from graphql.execution.collect_fields import (
     GroupedFieldSet,
 )
 from graphql.pyutils import AwaitableOrValue, Path
+from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 MOST_PLANS = 4
@@ -114,9 +116,9 @@ class Plan:
             return None if item is None else _list(item, nullable)
         if is_leaf_type(kind):
             return _leaf(kind, nullable)
-        if isinstance(kind, GraphQLObjectType) and kind.is_type_of is None:
+        if isinstance(kind, GraphQLObjectType) and _told_by_class(kind):
             parts = self._parts(kind, fields, executor)
-            return None if parts is None else _object(parts, nullable)
+            return None if parts is None else _object(parts, nullable, kind.is_type_of)
         return None
 
     def _parts(
@@ -160,6 +162,13 @@ _Part = tuple[str, str, type, Complete]
 completes them."""
 
 
+def _told_by_class(kind: GraphQLObjectType) -> bool:
+    """Whether an object's class alone says that it is of this type, as strawberry asks it."""
+    definition = kind.extensions.get("strawberry-definition")
+    own = isinstance(definition, StrawberryObjectDefinition) and definition.is_type_of is None
+    return kind.is_type_of is None or own
+
+
 def _attribute(definition: GraphQLField) -> str | None:
     """The attribute that a field shows; None for a field with a resolver."""
     stated = definition.extensions.get("strawberry-definition")
@@ -169,11 +178,15 @@ def _attribute(definition: GraphQLField) -> str | None:
     return stated.python_name if plain else None
 
 
-def _object(parts: "list[_Part]", nullable: bool) -> Complete:
+def _object(
+    parts: "list[_Part]", nullable: bool, is_type_of: Callable[..., Any] | None
+) -> Complete:
     def complete(source: Any) -> dict[str, Any] | None:
         if source is None and nullable:
             return None
         if source is None or isinstance(source, Exception) or hasattr(source, "__await__"):
+            raise _NotPlain
+        if is_type_of is not None and not is_type_of(source, None):
             raise _NotPlain
         shown = {}
         for key, attribute, exact, finish in parts:

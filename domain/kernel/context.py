@@ -99,8 +99,9 @@ class Authority:
 
     `person_version` is that of the person's stream, which says whose charts are theirs.
 
-    About the chart that was asked for: `kin` are it and the charts that merges made one patient's
-    with it, the survivor first; `deceased` says that the patient has died. `merged` are those of
+    About the chart that was asked for, or about one's own where none was: `kin` are it and the
+    charts that merges made one patient's with it, the survivor first. `deceased` says of a chart
+    that was asked for that the patient has died. `merged` are those of
     the known charts that are a part of another one.
     """
 

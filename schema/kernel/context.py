@@ -189,10 +189,11 @@ class SchemaContext(Protocol):
     async def display_name(self, rule: Rule) -> str:
         """The caller's own display name. Raises NotFound where the rule refuses."""
 
-    async def opened(self, rule: Rule, chart: str) -> tuple[str, ...]:
+    async def opened(self, rule: Rule, chart: str | None) -> tuple[str, ...]:
         """The charts that the rule opens of those that are one patient's by merges with this one.
 
-        The survivor comes first; none where the rule refuses, and that is put on record.
+        Without a chart, of the caller's own. The survivor comes first; none where the rule
+        refuses, and that is put on record.
         """
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:

@@ -11,10 +11,7 @@ from tests.api.world import World
 
 pytestmark = pytest.mark.anyio
 MOST = 10
-"""Statements of the dashboard: BEGIN, settings, audit and ROLLBACK count.
-
-Whose own record it is and with which charts that is one are two questions about permissions.
-"""
+"""Statements of the dashboard: BEGIN, settings, audit and ROLLBACK count."""
 
 
 async def cost(world: World, person: str, document: str, **variables: object) -> Counted:
@@ -31,9 +28,7 @@ async def test_the_dashboard_sends_no_more_than_10_statements_and_commits_once(
     counted = await cost(world, "rosa", DASHBOARD)
     assert counted.statements <= MOST
     assert counted.commits == 1
-    assert [sql.split()[0] for sql in counted.sent] == [
-        "SELECT", "SELECT", "BEGIN", "SELECT", "ROLLBACK",
-    ]  # fmt: skip
+    assert [sql.split()[0] for sql in counted.sent] == ["SELECT", "BEGIN", "SELECT", "ROLLBACK"]
 
 
 async def test_settings_are_local_to_the_transaction_that_the_panels_are_read_in(
