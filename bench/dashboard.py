@@ -1,5 +1,7 @@
 """The dashboard over HTTP: a record of about 500 leaves, beside two references in one run.
 
+Each connection is a patient of their own with a record of their own.
+
 Ours: verified token, rules, row-level security, sealed rows, and the look on record in a durable
 commit before the answer leaves. References: constant bytes of the same size from the same server
 stack, and strawberry as its documentation would have it on the same facts in plaintext tables.
@@ -15,7 +17,7 @@ from bench.counted import per_request
 from bench.ground import Ground
 from bench.load import generator
 from bench.measure import Line, Pace, Run, alternate
-from bench.portal import DASHBOARD, one_patient
+from bench.portal import DASHBOARD, waiting_room
 from bench.served import served
 
 REQUIRED = 3.0
@@ -26,14 +28,14 @@ async def lines(ground: Ground, pace: Pace) -> AsyncIterator[Line]:
     """Two lines: beside idiomatic strawberry (required: 3 times as many), beside constant bytes."""
     folder = ground.folder / "dashboard"
     async with ground.house("dashboard") as house:
-        resident = await one_patient(house)
+        accounts = [one.account for one in await waiting_room(house, CLIENTS)]
         ours = {"kind": "house", "folder": str(folder), "dsn": house.settings.dsn}
-        counted = await per_request(house, folder, resident.account, DASHBOARD)
+        counted = await per_request(house, folder, accounts[0], DASHBOARD)
     plain = ground.server.create_database("idiomatic")
-    await idiomatic.fill(plain, resident.account)
+    await idiomatic.fill(plain, accounts)
     async with AsyncExitStack() as stack:
         load = await stack.enter_async_context(generator())
-        first = Asking(load, folder, resident.account, DASHBOARD)
+        first = Asking(load, folder, accounts, DASHBOARD)
         contenders = {
             OURS: await stack.enter_async_context(served(ours)),
             IDIOMATIC: await stack.enter_async_context(
@@ -44,7 +46,7 @@ async def lines(ground: Ground, pace: Pace) -> AsyncIterator[Line]:
         contenders[CONSTANT] = await stack.enter_async_context(
             served({"kind": "constant", "bytes": str(size)})
         )
-        asked = {name: Asking(load, folder, resident.account, DASHBOARD) for name in contenders}
+        asked = {name: Asking(load, folder, accounts, DASHBOARD) for name in contenders}
         runs = await alternate(
             {name: asked[name].of(server) for name, server in contenders.items()}, pace
         )

@@ -321,16 +321,17 @@ async def opened(spec: Mapping[str, str]) -> AsyncIterator[ASGIApp]:
         yield Starlette(routes=[Route("/graphql", graphql, methods=["POST"])])
 
 
-async def fill(dsn: str, account: str) -> None:
-    """The same facts in plaintext tables, for one patient."""
+async def fill(dsn: str, accounts: Sequence[str]) -> None:
+    """The same facts in plaintext tables, for each of these patients."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(TABLES)
-        await _insert(
-            connection, "patient", [(1, account, "Jo 1 Doe", "1970-04-01", "female", "1")]
-        )
-        for table, rows in _rows().items():
-            await _insert(connection, table, rows)
+        for patient, account in enumerate(accounts, 1):
+            name = f"Jo {patient} Doe"
+            row = (patient, account, name, "1970-04-01", "female", str(patient))
+            await _insert(connection, "patient", [row])
+            for table, rows in _rows(patient).items():
+                await _insert(connection, table, rows)
         await connection.execute("ANALYZE")
     finally:
         await connection.close()
@@ -343,31 +344,32 @@ async def _insert(
     await connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
 
 
-def _rows() -> dict[str, list[tuple[object, ...]]]:
+def _rows(patient: int) -> dict[str, list[tuple[object, ...]]]:
     reports = portal.reports()
+    first = patient * 100
     return {
         "visit": [
-            (n, 1, visit.status, _text(visit.period, lambda p: p.start), visit.types[0].words)
-            for n, visit in enumerate(portal.visits())
+            (n, patient, visit.status, _text(visit.period, lambda p: p.start), visit.types[0].words)
+            for n, visit in enumerate(portal.visits(), first)
         ],
         "report": [
-            (n, 1, report.status, report.concept.words, _text(report.issued, lambda m: m))
-            for n, report in enumerate(reports)
+            (n, patient, report.status, report.concept.words, _text(report.issued, lambda m: m))
+            for n, report in enumerate(reports, first)
         ],
         "observation": [
             (n * 100 + k, n, one.concept.words, one.status, one.quantity.value, one.quantity.unit,
              _text(one.effective, lambda m: m))
-            for n, report in enumerate(reports)
+            for n, report in enumerate(reports, first)
             for k, one in enumerate(report.observations)
             if one.quantity is not None
         ],
         "medication": [
-            (n, 1, order.status, order.medication.words, order.directions[0])
-            for n, order in enumerate(portal.medications())
+            (n, patient, order.status, order.medication.words, order.directions[0])
+            for n, order in enumerate(portal.medications(), first)
         ],
         "condition": [
-            (n, 1, fact.concept.words, fact.clinical_status, _text(fact.onset, lambda m: m))
-            for n, fact in enumerate(portal.conditions())
+            (n, patient, fact.concept.words, fact.clinical_status, _text(fact.onset, lambda m: m))
+            for n, fact in enumerate(portal.conditions(), first)
         ],
     }  # fmt: skip
 

@@ -1,9 +1,9 @@
 """The load generator, a process of its own: `python -m bench.load` answers turns on its pipes.
 
-A turn is one JSON line: where, the bytes of one HTTP/1.1 request, how many connections are kept
-alive, for how long. The answer is one JSON line: the milliseconds of every request, and how often
-one was refused with 503. Such a client asks again when the answer says so, as a real one does, and
-the whole wait counts as the time of that request.
+A turn is one JSON line: where, the bytes of HTTP/1.1 requests, how many connections are kept alive,
+for how long. Each connection has one of the requests, in turn. The answer is one JSON line: the
+milliseconds of every request, and how often one was refused with 503. Such a client asks again when
+the answer says so, as a real one does, and the whole wait counts as the time of that request.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import functools
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -102,14 +102,14 @@ def _value(head: bytes, header: bytes) -> bytes:
 
 
 async def _turn(spec: Mapping[str, object]) -> dict[str, object]:
-    request = base64.b64decode(str(spec["request"]))
+    requests = [base64.b64decode(one) for one in str(spec["requests"]).split()]
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     until = began + float(str(spec["seconds"]))
     port = int(str(spec["port"]))
     clients = []
-    for _ in range(int(str(spec["clients"]))):
-        client = _Client(request, until)
+    for number in range(int(str(spec["clients"]))):
+        client = _Client(requests[number % len(requests)], until)
         await loop.create_connection(functools.partial(_Client.itself, client), HOST, port)
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))
@@ -130,18 +130,20 @@ class Load:
 
     async def size(self, port: int, request: bytes) -> int:
         """Bytes of the body of one answer."""
-        return int((await self._ask(port, request, 1, 0))["size"])
+        return int((await self._ask(port, [request], 1, 0))["size"])
 
-    async def turn(self, port: int, request: bytes, clients: int, seconds: float) -> Run:
+    async def turn(self, port: int, requests: Sequence[bytes], clients: int, seconds: float) -> Run:
         """So many connections ask again and again. Raises Refused."""
-        answer = await self._ask(port, request, clients, seconds)
+        answer = await self._ask(port, requests, clients, seconds)
         took = tuple(answer["milliseconds"])
         return Run(len(took) / answer["seconds"], took, answer["refused"])
 
-    async def _ask(self, port: int, request: bytes, clients: int, seconds: float) -> dict[str, Any]:
+    async def _ask(
+        self, port: int, requests: Sequence[bytes], clients: int, seconds: float
+    ) -> dict[str, Any]:
         spec = {
             "port": port,
-            "request": base64.b64encode(request).decode(),
+            "requests": " ".join(base64.b64encode(request).decode() for request in requests),
             "clients": clients,
             "seconds": seconds,
         }

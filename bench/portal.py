@@ -1,4 +1,4 @@
-"""The patient whom the dashboard is measured with, filed by ordinary commands.
+"""The patients whom the dashboard is measured with, filed by ordinary commands.
 
 Profile, 5 visits, 10 laboratory reports of 8 values each, 8 medications, 5 conditions: the answer
 to `DASHBOARD` has about 500 leaves.
@@ -158,12 +158,18 @@ async def open_chart(house: House, number: str) -> Resident:
 
 async def one_patient(house: House) -> Resident:
     """A patient with the whole record; returned when every read model has it."""
+    return (await waiting_room(house, 1))[0]
+
+
+async def waiting_room(house: House, patients: int) -> list[Resident]:
+    """So many patients with the same record; returned when every read model has them."""
     async with projecting(house):
-        resident = await open_chart(house, "1")
-        for number, command in enumerate(_facts(resident.chart)):
-            filed = await do(house, command, str(number))
+        residents = [await open_chart(house, str(number + 1)) for number in range(patients)]
+        for resident in residents:
+            for number, command in enumerate(_facts(resident.chart)):
+                filed = await do(house, command, f"{resident.chart} {number}")
         await house.progress.reach(TENANT, filed.last or 0, NAMES, seconds=60)
-    return resident
+    return residents
 
 
 async def clinic(house: House, charts: int) -> tuple[str, list[Resident]]:

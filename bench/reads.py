@@ -35,7 +35,7 @@ async def lines(ground: Ground, pace: Pace) -> AsyncIterator[Line]:
     spec = {"folder": str(folder), "dsn": dsn}
     async with AsyncExitStack() as stack:
         load = await stack.enter_async_context(generator())
-        asking = Asking(load, folder, resident.account, DASHBOARD)
+        asking = Asking(load, folder, [resident.account], DASHBOARD)
         ours = await stack.enter_async_context(served(spec | {"kind": "house"}))
         yield await _beside_own_write(folder, dsn, resident, asking, ours, pace)
         bare = await stack.enter_async_context(served(spec | {"kind": "unaudited house"}))
@@ -58,7 +58,7 @@ async def _beside_own_write(
     folder: Path, dsn: str, resident: Resident, asking: Asking, ours: Served, pace: Pace
 ) -> Line:
     """Writes of another process than the one that projects, which answers dashboards meanwhile."""
-    few = Asking(asking.load, folder, resident.account, DASHBOARD, clients=LOADING)
+    few = Asking(asking.load, folder, [resident.account], DASHBOARD, clients=LOADING)
     async with open_house(Settings.in_folder(folder, dsn)) as house:
 
         async def idle(seconds: float) -> Run:

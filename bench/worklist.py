@@ -33,8 +33,8 @@ async def lines(ground: Ground, pace: Pace) -> AsyncIterator[Line]:
     async with AsyncExitStack() as stack:
         load = await stack.enter_async_context(generator())
         server = await stack.enter_async_context(served(spec))
-        together = Asking(load, folder, account, LIST).of(server)
-        apart = Asking(load, folder, account, SINGLE, {"chart": chart}).of(server)
+        together = Asking(load, folder, [account], LIST).of(server)
+        apart = Asking(load, folder, [account], SINGLE, {"chart": chart}).of(server)
         runs = await alternate({TOGETHER: _times(together), APART: apart}, pace)
     yield Line(
         name=f"{TOGETHER}, {CLIENTS} connections",

@@ -32,7 +32,7 @@ async def answering(answers: list[bytes], then: bytes) -> AsyncIterator[int]:
 
 async def test_a_request_that_is_told_to_come_again_comes_again() -> None:
     async with generator() as load, answering([LATER, LATER], GOOD) as port:
-        run = await load.turn(port, request_bytes("/", b""), 1, 0.05)
+        run = await load.turn(port, [request_bytes("/", b"")], 1, 0.05)
     assert run.refused == 2
     assert len(run.milliseconds) >= 1
 
@@ -42,5 +42,5 @@ async def test_a_server_that_never_answers_well_is_not_measured(answer: bytes) -
     async with answering([], answer) as port:
         with pytest.raises(Refused):
             async with generator() as load:
-                await load.turn(port, request_bytes("/", b""), 1, 0.05)
+                await load.turn(port, [request_bytes("/", b"")], 1, 0.05)
     assert PATIENCE == 30
