@@ -35,7 +35,9 @@ class PanelReads:
     async def page(self, select: Select) -> Page:
         """A page of a panel, of one chart or of several charts of one patient."""
         permits = await self._permits_of(select)
-        covered = replace(select, others=tuple(c for c in permits if c != select.chart))
+        covered = select
+        if select.others:
+            covered = replace(select, others=tuple(c for c in permits if c != select.chart))
         sensitive = all(permit.sensitive for permit in permits.values())
         try:
             page = await self._reads.page(covered, sensitive=sensitive)

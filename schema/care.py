@@ -19,7 +19,6 @@ from schema.kernel.paging import (
     checked,
     connected,
     place_of,
-    placed,
 )
 from schema.kernel.ruled import field, ruled, said
 from schema.kernel.stated import Stated, stated
@@ -185,7 +184,7 @@ class CareQuery:
                 )
                 for entry in entries
             ],
-            [placed(entry.at, entry.chart) for entry in entries],
+            [(entry.at, entry.chart) for entry in entries],
             more=more,
             began_after=after is not None,
         )

@@ -1,25 +1,27 @@
 """The SQL of panel reads: keyset pages over clear columns, newest first.
 
-Of the rows that several sources sent about one fact, the newest is shown and the others come with
-it; they are looked for only where a shown row can have any (OFFSET keeps that order). Rows of a
-sensitive category are read only for whom the permit says so.
+Of the rows that several sources sent about one fact, the newest is shown and names the others,
+which are read in a statement of their own: few pages have any. Rows of a sensitive category are
+read only for whom the permit says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from domain.kernel.readmodel import Select
 
 _COLUMNS = 'id, chart, at, state, kind, "position", item, alike, key, body'
+_ALONE = f"{_COLUMNS}, NULL::uuid[] AS others"
 _HERE = "tenant = current_setting('anamnesis.tenant')"
-FIRST_ROWS = f"""SELECT DISTINCT ON (chart) {_COLUMNS}, true AS shown
+FIRST_ROWS = f"""SELECT DISTINCT ON (chart) {_ALONE}
   FROM model.{{table}} WHERE {_HERE}
     AND chart = ANY($1::uuid[]) ORDER BY chart, at DESC, id DESC"""
 
 # Charts without a row sort last, as undated rows do.
 LISTED = f"""SELECT v.id, c.chart, coalesce(v.at, '-infinity') AS at, v.state, v.kind, v."position",
-    v.item, v.alike, v.key, v.body, true AS shown
+    v.item, v.alike, v.key, v.body, v.others
   FROM unnest($1::uuid[]) AS c (chart) LEFT JOIN LATERAL (
-    SELECT {_COLUMNS} FROM model.{{table}} r WHERE r.{_HERE} AND r.chart = c.chart AND r.at <= $2
+    SELECT {_ALONE} FROM model.{{table}} r WHERE r.{_HERE} AND r.chart = c.chart AND r.at <= $2
       AND r.state <> ALL($6::text[]) AND ($7::boolean OR r.label = '')
     ORDER BY at DESC, id DESC LIMIT 1) AS v ON true
   WHERE $3::timestamptz IS NULL
@@ -30,50 +32,61 @@ LISTED = f"""SELECT v.id, c.chart, coalesce(v.at, '-infinity') AS at, v.state, v
 def page_sql(
     select: Select, *, sensitive: bool, matching: Mapping[str, bytes]
 ) -> tuple[str, list[object]]:
-    """The page: `first` shown rows and one more, then the rows that are alike to them.
+    """The page: `first` rows and one more, each with the ids of those alike in `others`.
 
     `matching` are blind columns with the hashes that rows must have there.
     """
-    # Of one chart the index has the rows in the order of the page, so that a page costs the same
-    # in a long record.
-    one = len(select.charts) == 1
-    charts = "$1::uuid" if one else "ANY($1::uuid[])"
-    arguments: list[object] = [
-        select.chart if one else list(select.charts), select.first + 1, list(select.panel.hidden)
-    ]  # fmt: skip
-    about = f"{{0}}.{_HERE} AND {{0}}.chart = {charts} AND {{0}}.state <> ALL($3::text[])"
-    if not sensitive:
-        about += " AND {0}.label = ''"
-    conditions = about.format("r")
+    arguments = _about(select)
+    arguments.append(select.first + 1)
     if select.kind is not None:
         arguments.append(select.kind)
-        conditions += f" AND r.kind = ${len(arguments)}"
-    for column, value in matching.items():
-        arguments.append(value)
-        conditions += f" AND r.{column} = ${len(arguments)}"
-    if select.after is not None:
-        arguments.extend(select.after)
-        place = len(arguments)
-        conditions += f" AND (r.at, r.id) < (${place - 1}::timestamptz, ${place}::uuid)"
-    table = select.panel.table.name
-    twin = f"""SELECT FROM model.{table} o WHERE {about.format("o")} AND o.alike = r.alike
-        AND o.alike <> '' AND o.source <> r.source AND o."position" > r."position\""""
-    return (
-        f"""WITH page AS (
-      SELECT {_COLUMNS}, source FROM model.{table} r
-      WHERE {conditions} AND (r.alike = '' OR NOT EXISTS ({twin}))
-      ORDER BY at DESC, id DESC LIMIT $2)
-    SELECT {_COLUMNS}, true AS shown FROM page
-    UNION ALL
-    SELECT DISTINCT {_prefixed("o")}, false FROM page r CROSS JOIN LATERAL (
-      SELECT {_COLUMNS} FROM model.{table} o
-      WHERE {about.format("o")} AND o.alike = r.alike AND o.alike <> ''
-        AND o.source <> r.source OFFSET 0) AS o
-    WHERE r.alike <> ''
-    ORDER BY shown DESC, at DESC, id DESC""",
-        arguments,
+    arguments.extend(matching.values())
+    arguments.extend(select.after or ())
+    sql = _page(
+        select.panel.table.name,
+        one=len(select.charts) == 1,
+        sensitive=sensitive,
+        narrowed=(*(("kind",) if select.kind is not None else ()), *matching),
+        later=select.after is not None,
     )
+    return sql, arguments
 
 
-def _prefixed(alias: str) -> str:
-    return ", ".join(f"{alias}.{name.strip()}" for name in _COLUMNS.split(","))
+def others_sql(select: Select, ids: Sequence[str], *, sensitive: bool) -> tuple[str, list[object]]:
+    """The rows with these ids, as far as the panel shows them."""
+    about = _conditions("r", one=len(select.charts) == 1, sensitive=sensitive)
+    table = select.panel.table.name
+    sql = f"SELECT {_ALONE} FROM model.{table} r WHERE {about} AND r.id = ANY($3::uuid[])"
+    return sql, [*_about(select), list(ids)]
+
+
+def _about(select: Select) -> list[object]:
+    charts = select.charts
+    return [charts[0] if len(charts) == 1 else list(charts), list(select.panel.hidden)]
+
+
+def _conditions(alias: str, *, one: bool, sensitive: bool) -> str:
+    # Of one chart the index has the rows in the order of the page, so that a page costs the same
+    # in a long record.
+    charts = "$1::uuid" if one else "ANY($1::uuid[])"
+    about = f"{alias}.{_HERE} AND {alias}.chart = {charts} AND {alias}.state <> ALL($2::text[])"
+    return about if sensitive else f"{about} AND {alias}.label = ''"
+
+
+@lru_cache(maxsize=1_024)
+def _page(table: str, *, one: bool, sensitive: bool, narrowed: tuple[str, ...], later: bool) -> str:
+    conditions = _conditions("r", one=one, sensitive=sensitive)
+    for place, column in enumerate(narrowed, 4):
+        conditions += f" AND r.{column} = ${place}"
+    if later:
+        place = 4 + len(narrowed)
+        conditions += f" AND (r.at, r.id) < (${place}::timestamptz, ${place + 1}::uuid)"
+    return f"""SELECT {_COLUMNS}, same.others FROM model.{table} r
+      CROSS JOIN LATERAL (
+        SELECT array_agg(o.id) AS others,
+          coalesce(bool_or(o."position" > r."position"), false) AS newer
+        FROM model.{table} o WHERE {_conditions("o", one=one, sensitive=sensitive)}
+          AND r.alike <> '' AND o.alike = r.alike AND o.alike <> '' AND o.source <> r.source
+      ) AS same
+      WHERE {conditions} AND NOT same.newer
+      ORDER BY at DESC, id DESC LIMIT $3"""

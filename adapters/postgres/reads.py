@@ -7,7 +7,7 @@ from dataclasses import replace
 import asyncpg
 
 from adapters.keys.tree import KeyTree
-from adapters.postgres.panels import FIRST_ROWS, LISTED, page_sql
+from adapters.postgres.panels import FIRST_ROWS, LISTED, others_sql, page_sql
 from adapters.postgres.rows import blind, open_rows, zoned
 from adapters.postgres.transaction import MANY_ROWS, Transaction
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select, Table
@@ -32,13 +32,11 @@ class ReadTransaction:
         }
         sql, arguments = page_sql(select, sensitive=sensitive, matching=matching)
         records = await self._rows.fetch(sql, arguments)
-        shown = [record for record in records if record["shown"]]
-        kept = shown[: select.first]
+        kept = records[: select.first]
         rows = await self._opened(select.panel.table, kept)
-        twins = [record for record in records if not record["shown"]]
-        if twins:
-            rows = await self._with_twins(select.panel.table, rows, kept, twins)
-        return Page(tuple(rows), len(shown) > select.first)
+        if any(record["others"] for record in kept):
+            rows = await self._with_others(select, rows, kept, sensitive=sensitive)
+        return Page(tuple(rows), len(records) > select.first)
 
     async def _opened(self, table: Table, records: Sequence[asyncpg.Record]) -> list[Row]:
         """The rows, opened a part at a time: others have a turn in between."""
@@ -52,21 +50,21 @@ class ReadTransaction:
         await asyncio.sleep(0)
         return rows
 
-    async def _with_twins(
+    async def _with_others(
         self,
-        table: Table,
+        select: Select,
         rows: Sequence[Row],
         records: Sequence[asyncpg.Record],
-        twins: Sequence[asyncpg.Record],
+        *,
+        sensitive: bool,
     ) -> list[Row]:
-        """Each shown row with those of other sources about the same fact."""
-        alike = {str(record["id"]): bytes(record["alike"]) for record in (*records, *twins)}
-        others = await self._opened(table, twins)
+        """Each shown row with those of other sources about the same fact, newest first."""
+        named = {str(r["id"]): frozenset(map(str, r["others"] or ())) for r in records}
+        ids = sorted(frozenset().union(*named.values()))
+        sql, arguments = others_sql(select, ids, sensitive=sensitive)
+        others = await self._opened(select.panel.table, await self._rows.fetch(sql, arguments))
         return [
-            replace(
-                row,
-                alike=tuple(o for o in others if alike[row.id] and alike[o.id] == alike[row.id]),
-            )
+            replace(row, alike=tuple(other for other in others if other.id in named[row.id]))
             for row in rows
         ]
 

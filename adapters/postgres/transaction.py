@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import asyncpg
 
@@ -39,7 +40,7 @@ class Transaction:
         self._closing: asyncio.Task[None] | None = None
 
     async def fetch(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
-        """The rows of a statement over one panel: its columns with `shown`, in that order."""
+        """The rows of a statement over one panel: its columns with `others`; newest first."""
         asked = _Asked(sql, arguments, asyncio.get_running_loop().create_future())
         self._asked.append(asked)
         if self._sending is None:
@@ -128,17 +129,20 @@ def _fail(records: asyncio.Future[list[asyncpg.Record]], error: BaseException) -
 
 def _together(batch: Sequence[_Asked]) -> tuple[str, list[object]]:
     """One statement for all: each row says which part it belongs to, parts keep their order."""
-    arguments: list[object] = []
+    arguments = [argument for asked in batch for argument in asked.arguments]
+    return _joined(tuple((asked.sql, len(asked.arguments)) for asked in batch)), arguments
+
+
+@lru_cache(maxsize=256)
+def _joined(statements: tuple[tuple[str, int], ...]) -> str:
     parts = []
-    for number, asked in enumerate(batch):
-        moved = _moved(asked.sql, len(arguments))
+    places = 0
+    for number, (sql, arguments) in enumerate(statements):
+        moved = _moved(sql, places)
         parts.append(f"(SELECT {number} AS part, panel.* FROM ({moved}) AS panel)")
-        arguments.extend(asked.arguments)
+        places += arguments
     together = " UNION ALL ".join(parts)
-    return (
-        f"SELECT * FROM ({together}) AS panels ORDER BY part, shown DESC, at DESC, id DESC",
-        arguments,
-    )
+    return f"SELECT * FROM ({together}) AS panels ORDER BY part, at DESC, id DESC"
 
 
 def _moved(sql: str, by: int) -> str:

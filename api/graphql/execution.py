@@ -181,11 +181,15 @@ def _attribute(definition: GraphQLField) -> str | None:
 def _object(
     parts: "list[_Part]", nullable: bool, is_type_of: Callable[..., Any] | None
 ) -> Complete:
+    plain: set[type] = set()
+
     def complete(source: Any) -> dict[str, Any] | None:
-        if source is None and nullable:
-            return None
-        if source is None or isinstance(source, Exception) or hasattr(source, "__await__"):
-            raise _NotPlain
+        if type(source) not in plain:
+            if source is None and nullable:
+                return None
+            if source is None or isinstance(source, Exception) or hasattr(source, "__await__"):
+                raise _NotPlain
+            plain.add(type(source))
         if is_type_of is not None and not is_type_of(source, None):
             raise _NotPlain
         shown = {}

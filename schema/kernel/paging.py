@@ -76,7 +76,7 @@ class _Places:
     """The cursors of a page, worked out when they are selected."""
 
     ids: Ids
-    places: Sequence[str]
+    places: "Sequence[Place]"
     more: bool
     began_after: bool
 
@@ -90,11 +90,11 @@ class _Places:
 
     @property
     def start_cursor(self) -> str | None:
-        return self.ids.to_cursor(self.places[0]) if self.places else None
+        return self.ids.to_cursor(_text(self.places[0])) if self.places else None
 
     @property
     def end_cursor(self) -> str | None:
-        return self.ids.to_cursor(self.places[-1]) if self.places else None
+        return self.ids.to_cursor(_text(self.places[-1])) if self.places else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +102,16 @@ class _Placed(Generic[T]):
     """An entry with its place in the list."""
 
     ids: Ids
-    place: str
+    place: "Place"
     node: T
 
     @property
     def cursor(self) -> str:
-        return self.ids.to_cursor(self.place)
+        return self.ids.to_cursor(_text(self.place))
 
 
 def connected(
-    ids: Ids, nodes: Sequence[T], places: Sequence[str], *, more: bool, began_after: bool
+    ids: Ids, nodes: Sequence[T], places: "Sequence[Place]", *, more: bool, began_after: bool
 ) -> Connection[T]:
     """A connection of nodes; `places` are what their cursors stand for."""
     placed = [_Placed(ids, place, node) for place, node in zip(places, nodes, strict=True)]
@@ -146,7 +146,7 @@ async def panel_page(
     return connected(
         context.ids,
         [node(context, row) for row in page.rows],
-        [placed(row.at, row.id) for row in page.rows],
+        [(row.at, row.id) for row in page.rows],
         more=page.more,
         began_after=after is not None,
     )
@@ -164,9 +164,12 @@ class Where:
         self.others = others
 
 
-def placed(at: datetime, ident: str) -> str:
-    """What the cursor of a row stands for."""
-    return f"{at.isoformat()}|{ident}"
+Place = str | tuple[datetime, str]
+"""What a cursor stands for: a text, or the time and id of a row."""
+
+
+def _text(place: Place) -> str:
+    return place if isinstance(place, str) else f"{place[0].isoformat()}|{place[1]}"
 
 
 def place_of(context: SchemaContext, cursor: str) -> tuple[datetime, str]:
