@@ -26,6 +26,7 @@ class Child:
     async def ask(self, line: str) -> bytes:
         """The line that answers this one; nothing when the child has ended."""
         self.asked.write(line.encode() + b"\n")
+        await self.asked.drain()
         return await self.told.readline()
 
     @property
