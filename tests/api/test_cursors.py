@@ -9,6 +9,7 @@ import pytest
 
 from domain.kernel.values import Concept, Moment, Source
 from domain.records import Fact, FileRecord, Observation
+from tests.api.panels import PANELS, entries
 from tests.api.world import Json, World
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +82,23 @@ async def test_pages_asked_for_at_the_same_moment_as_others_file_are_as_stable(
     assert [ident for ident in seen if ident in before] == before
     assert len(seen) == len(set(seen))
     assert len(await whole(own_world)) == len(before) + filed
+
+
+@pytest.mark.parametrize("panel", PANELS)
+async def test_pages_of_every_panel_are_the_whole_list_in_order(world: World, panel: str) -> None:
+    async def page(first: int, after: str | None) -> Json:
+        shown: Json = await world.data("rosa", f"{{ record {{ {entries(panel, first, after)} }} }}")
+        listed: Json = shown["record"][panel]
+        return listed
+
+    everything = (await page(100, None))["edges"]
+    seen: list[Json] = []
+    after, more = None, True
+    while more:
+        listed = await page(2, after)
+        seen += listed["edges"]
+        more, after = listed["pageInfo"]["hasNextPage"], listed["pageInfo"]["endCursor"]
+    assert seen == everything
 
 
 async def test_a_cursor_of_any_entry_goes_on_after_that_entry(world: World) -> None:
