@@ -30,7 +30,7 @@ ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
     ClockSkew, EmbeddedServerError, KeyRefused, LogUnavailable, PortTaken, PositionTimeout,
-    ProjectorNotStarted, RebuildUnderWay, Refusal, SettingMissing, SettingUnclear, SettingUnknown,
+    ProjectorNotStarted, RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown,
 )  # fmt: skip
 
 
@@ -54,6 +54,8 @@ def actionable(command: F) -> F:
     def run(*args: Any, **named: Any) -> Any:
         try:
             return command(*args, **named)
+        except Refusal as refusal:
+            raise click.ClickException(f"{refusal.message} [{refusal.code}]") from refusal
         except _EXPECTED as error:
             words = " ".join((type(error).__doc__ or "").split())
             raise click.ClickException(f"{words} [{type(error).__name__} {error}]") from error
