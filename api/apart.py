@@ -23,7 +23,7 @@ import uvloop
 from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import bring_up_to_date
 from api import logs
-from api.house import ROUND_SECONDS, House, ended, open_keys, workers_of
+from api.house import ROUND_SECONDS, House, ended, open_keys, tailing_pool, workers_of
 from api.settings import Settings
 from projections.catalogue import PROJECTIONS
 
@@ -222,10 +222,13 @@ async def _tail(settings: Settings, parent: _Parent) -> None:
     The process of the earlier release cannot keep what is rebuilt already.
     """
     dsn, keys = settings.role_dsn("projector"), open_keys(settings)
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
-        rows = await pool.fetch("SELECT log_tenants() AS tenant")
+    async with (
+        tailing_pool(dsn) as tailed,
+        asyncpg.create_pool(dsn, min_size=0, max_size=4) as pool,
+    ):
+        rows = await tailed.fetch("SELECT log_tenants() AS tenant")
         known = [row["tenant"] for row in rows]
-        projector = Projector(pool, keys, PROJECTIONS)
+        projector = Projector(tailed, keys, PROJECTIONS)
         stopping = asyncio.create_task(_stopped(projector, parent), name="projector-stop")
         tailing = asyncio.create_task(
             projector.run(known, lambda: asyncpg.connect(dsn)), name="projector-tail"

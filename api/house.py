@@ -111,9 +111,9 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
     already is kept from then on: the process of the earlier release cannot do it any more.
     """
     dsn = house.settings.role_dsn("projector")
-    async with _pool(dsn, 4) as pool:
+    async with tailing_pool(dsn) as tailed, _pool(dsn, 4) as pool:
         known = await house.tenants()
-        projector = Projector(pool, house.keys, PROJECTIONS)
+        projector = Projector(tailed, house.keys, PROJECTIONS)
         tailing = projector.run(known, lambda: asyncpg.connect(dsn))
         task = asyncio.create_task(tailing, name="projector")
         try:
@@ -167,7 +167,12 @@ def create_root(settings: Settings) -> None:
 
 def _pool(dsn: str, size: int) -> asyncpg.Pool:
     """Connections of this pool are reset by PostgreSQL, which also ends advisory locks."""
-    return asyncpg.create_pool(dsn, min_size=1, max_size=size)
+    return asyncpg.create_pool(dsn, min_size=0, max_size=size)
+
+
+def tailing_pool(dsn: str) -> asyncpg.Pool:
+    """A projector's connections: it takes one for each step, and all that it sets is local."""
+    return asyncpg.create_pool(dsn, min_size=1, max_size=4, reset=_as_it_is)
 
 
 def _reading_pool(dsn: str, size: int) -> asyncpg.Pool:

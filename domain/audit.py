@@ -7,6 +7,7 @@ for anybody: events are appended at any version. 45 CFR 164.312(b); ASTM E2147; 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 from domain.kernel.command import Command, Filed, Stream
@@ -104,7 +105,12 @@ class Selection:
 
 def trail_of(actor: Actor, now: datetime) -> str:
     """The audit stream of an actor and a UTC day."""
-    return str(uuid5(NAMESPACE_URL, f"anamnesis:audit/{actor.tenant}/{actor.id}/{now:%Y-%m-%d}"))
+    return _trail(actor.tenant, actor.id, now.date().isoformat())
+
+
+@lru_cache(maxsize=4_096)
+def _trail(tenant: str, actor: str, day: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"anamnesis:audit/{tenant}/{actor}/{day}"))
 
 
 def refused(actor: Actor, operation: str, chart: str | None, now: datetime) -> tuple[str, Event]:
