@@ -183,7 +183,12 @@ def _reading_pool(dsn: str, size: int) -> asyncpg.Pool:
     """
     settings = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
     return asyncpg.create_pool(
-        dsn, min_size=1, max_size=size, reset=_as_it_is, server_settings=settings
+        dsn,
+        min_size=1,
+        max_size=size,
+        max_inactive_connection_lifetime=0,  # a timer less for each use; plans are worth keeping
+        reset=_as_it_is,
+        server_settings=settings,
     )
 
 
