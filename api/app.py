@@ -114,8 +114,8 @@ def application(
 
     return Starlette(
         routes=[
+            Route("/graphql", graphql, methods=["GET", "POST"]),
             Route("/healthz", alive),
             Route("/readyz", readiness(house, projector)),
-            Route("/graphql", graphql, methods=["GET", "POST"]),
         ]
     )

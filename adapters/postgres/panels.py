@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from domain.kernel.readmodel import Select
 
-_COLUMNS = 'id, chart, at, state, kind, "position", item, alike, key, body'
+_COLUMNS = 'id, chart, at, state, kind, "position", key, body'
 _ALONE = f"{_COLUMNS}, NULL::uuid[] AS others"
 _HERE = "tenant = current_setting('anamnesis.tenant')"
 FIRST_ROWS = f"""SELECT DISTINCT ON (chart) {_ALONE}
@@ -19,7 +19,7 @@ FIRST_ROWS = f"""SELECT DISTINCT ON (chart) {_ALONE}
 
 # Charts without a row sort last, as undated rows do.
 LISTED = f"""SELECT v.id, c.chart, coalesce(v.at, '-infinity') AS at, v.state, v.kind, v."position",
-    v.item, v.alike, v.key, v.body, v.others
+    v.key, v.body, v.others
   FROM unnest($1::uuid[]) AS c (chart) LEFT JOIN LATERAL (
     SELECT {_ALONE} FROM model.{{table}} r WHERE r.{_HERE} AND r.chart = c.chart AND r.at <= $2
       AND r.state <> ALL($6::text[]) AND ($7::boolean OR r.label = '')

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from api.graphql.answer import Answer, Success, encode_result, failure, whole_failure
 from api.graphql.context import OperationContext, Unauthenticated
 from api.graphql.cost import Cost
+from api.graphql.direct import resolve_directly
 from api.graphql.execution import run
 from api.graphql.faults import OperationRefused, log_bug, variable_faults
 from api.graphql.limits import Limits
@@ -67,6 +68,7 @@ class GraphQLEndpoint:
         operations: Mapping[str, str] | None = None,
         trusted_only: bool = False,
     ) -> None:
+        resolve_directly(schema)
         self._schema = schema
         self._open_context = open_context
         self._limits = limits or Limits()
