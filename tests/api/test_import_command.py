@@ -92,7 +92,9 @@ def test_what_is_set_aside_is_listed_and_filed_from_a_corrected_file(
         "$.code",
     )
     refused = CliRunner().invoke(main, ("repair", listed["id"], *NAMED), env=dict(environment))
-    assert (refused.exit_code, "StillSetAside" in refused.output) == (1, True), refused.output
+    assert (refused.exit_code, "[records.still_set_aside]" in refused.output) == (1, True), (
+        refused.output
+    )
 
     mended = write(tmp_path, MENDED, "mended.json")
     (done,) = run(environment, "repair", listed["id"], "--file", str(mended))
