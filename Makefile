@@ -36,7 +36,7 @@ test-samples: SAMPLES := $(or $(SAMPLES),../shared/data)
 test-samples: $(STAMP) ## the tests over real sample input; SAMPLES=../shared/data
 	@test -d "$(SAMPLES)" || { echo "There is no folder $(SAMPLES): name it with make test-samples SAMPLES=folder" >&2; exit 1; }
 	@echo "Running the tests over the samples in $(SAMPLES)"
-	@ANAMNESIS_SAMPLES="$(abspath $(SAMPLES))" $(PYTEST) -m samples
+	@ANAMNESIS_SAMPLES="$(abspath $(SAMPLES))" $(PYTEST) $(if $(WORKERS),--dist loadfile) -m samples
 
 test-peers: $(STAMP) ## the suite on PostgreSQL 15 and the newest Python; npm clients of the API
 	@.ci/peers $(VENV) "$(WORKERS)"
