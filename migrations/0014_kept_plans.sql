@@ -3,30 +3,6 @@
 -- function with settings of its own is entered anew for each row.
 SET LOCAL ROLE anamnesis_projector;
 
-CREATE OR REPLACE FUNCTION model.open_charts(scope text) RETURNS SETOF uuid
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = model, public, pg_temp AS $$
-DECLARE
-  here text := current_setting('anamnesis.tenant', true);
-  who uuid := nullif(current_setting('anamnesis.account', true), '')::uuid;
-  holder record;
-BEGIN
-  SELECT a.person, a.practitioner INTO holder FROM identity_account a
-  WHERE a.tenant = here AND a.account = who;
-  IF holder.person IS NOT NULL THEN
-    RETURN QUERY SELECT l.chart FROM registry_link l
-    WHERE l.tenant = here AND l.person = holder.person AND NOT EXISTS (SELECT FROM dead_letter q
-      WHERE q.tenant = here AND q.consumer = 'registry' AND q.chart = l.chart);
-    RETURN QUERY SELECT g.chart FROM consent_grant g
-    WHERE g.tenant = here AND g.grantee = holder.person AND scope = ANY (g.scopes)
-      AND (g.until IS NULL OR g.until > now()) AND grants_stand(here, g.chart, g.kind);
-  END IF;
-  IF holder.practitioner IS NOT NULL AND holds(here, holder.practitioner, 'clinician') THEN
-    RETURN QUERY SELECT t.chart FROM treated(here, holder.practitioner) t
-    WHERE t.since <= now() AND (t.until IS NULL OR t.until > now());
-  END IF;
-END
-$$;
-
 CREATE OR REPLACE FUNCTION model.open_charts_in_full() RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = model, public, pg_temp AS $$
 DECLARE
@@ -45,6 +21,21 @@ BEGIN
     RETURN QUERY SELECT t.chart FROM treated(here, holder.practitioner) t
     WHERE t.since <= now() AND (t.until IS NULL OR t.until > now());
   END IF;
+END
+$$;
+
+-- Those, and what a grant opens within a scope.
+CREATE OR REPLACE FUNCTION model.open_charts(scope text) RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = model, pg_temp AS $$
+DECLARE
+  here text := current_setting('anamnesis.tenant', true);
+  who uuid := nullif(current_setting('anamnesis.account', true), '')::uuid;
+BEGIN
+  RETURN QUERY SELECT open_charts_in_full();
+  RETURN QUERY SELECT g.chart
+  FROM identity_account a JOIN consent_grant g ON g.tenant = here AND g.grantee = a.person
+  WHERE a.tenant = here AND a.account = who AND scope = ANY (g.scopes)
+    AND (g.until IS NULL OR g.until > now()) AND grants_stand(here, g.chart, g.kind);
 END
 $$;
 

@@ -55,15 +55,15 @@ class VerifierKey:
     @property
     def text(self) -> str:
         """As it is given to others."""
-        return f"{self.name}+{self.id.hex()}+{_encoded(bytes([self.kind]) + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{encoded(bytes([self.kind]) + self.public)}"
 
     @classmethod
     def of(cls, text: str) -> "VerifierKey":
         """The key of its text. Raises KeyUnreadable."""
         name, _, rest = text.strip().partition("+")
-        ident, _, encoded = rest.partition("+")
+        ident, _, key_text = rest.partition("+")
         try:
-            kind, public = (raw := _decoded(encoded))[0], raw[1:]
+            kind, public = (raw := decoded(key_text))[0], raw[1:]
         except (ValueError, IndexError):
             raise KeyUnreadable from None
         key = cls(name, kind, public)
@@ -120,7 +120,7 @@ class Signature:
     @property
     def line(self) -> str:
         """As it stands in the note, without the end of the line."""
-        return f"— {self.name} {_encoded(self.key + self.signed)}"
+        return f"— {self.name} {encoded(self.key + self.signed)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Checkpoint:
     @property
     def text(self) -> str:
         """The text of its note."""
-        return f"{self.origin}\n{self.size}\n{_encoded(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{encoded(self.root)}\n"
 
     @classmethod
     def of(cls, text: str) -> "Checkpoint":
@@ -180,7 +180,7 @@ class Checkpoint:
         if len(lines) < 4 or lines.pop() or not all(lines) or not _NUMBER.fullmatch(lines[1]):
             raise NoteUnreadable
         try:
-            root = _decoded(lines[2])
+            root = decoded(lines[2])
         except ValueError:
             raise NoteUnreadable from None
         if len(root) != 32:
@@ -199,7 +199,7 @@ def _timed(text: str, at: int) -> bytes:
 def _signature(line: str) -> Signature:
     parts = _LINE.fullmatch(line)
     try:
-        raw = _decoded(parts[2]) if parts else b""
+        raw = decoded(parts[2]) if parts else b""
     except ValueError:
         raw = b""
     if parts is None or len(raw) <= 4:
@@ -207,16 +207,17 @@ def _signature(line: str) -> Signature:
     return Signature(parts[1], raw[:4], raw[4:])
 
 
-def _encoded(raw: bytes) -> str:
+def encoded(raw: bytes) -> str:
+    """Base64 as RFC 4648 section 4 writes it."""
     return base64.b64encode(raw).decode()
 
 
-def _decoded(text: str) -> bytes:
+def decoded(text: str) -> bytes:
     """The bytes of base64 as only one text writes them. Raises ValueError."""
     try:
         raw = base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise ValueError("no base64") from error
-    if _encoded(raw) != text:
+    if encoded(raw) != text:
         raise ValueError("not the one way to write it")
     return raw

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from adapters.proofs.merkle import EMPTY_ROOT, Frontier, node_hash
+from adapters.proofs.merkle import EMPTY_ROOT, node_hash, root_of
 
 
 class Tree(Protocol):
@@ -39,19 +39,12 @@ class Leaves:
 
 def root_between(tree: Tree, start: int, end: int) -> bytes:
     """MTH of the leaves start..end-1, where start is a multiple of the next power of two."""
-    if start == end:
-        return EMPTY_ROOT
-    nodes = Frontier()
+    nodes: list[bytes] = []
     while start < end:
-        height = min((end - start).bit_length() - 1, nodes_fit(nodes.size))
-        nodes.append(tree.perfect(start, height), 1 << height)
+        height = (end - start).bit_length() - 1
+        nodes.append(tree.perfect(start, height))
         start += 1 << height
-    return nodes.root()
-
-
-def nodes_fit(size: int) -> int:
-    """The greatest height of a perfect subtree that joins a frontier of this size."""
-    return (size & -size).bit_length() - 1 if size else 62
+    return root_of(nodes)
 
 
 def inclusion_path(tree: Tree, leaf: int, size: int) -> list[bytes]:
@@ -77,7 +70,7 @@ def consistency_path(tree: Tree, old: int, new: int) -> list[bytes]:
         raise IndexError(f"a tree of {old} is not the beginning of one of {new}")
     path: list[bytes] = []
     start, end, whole = 0, new, True
-    while start + (old - start) != end:
+    while old != end:
         middle = start + _split(end - start)
         if old <= middle:
             path.append(root_between(tree, middle, end))

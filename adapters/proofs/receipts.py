@@ -5,17 +5,15 @@ the signed checkpoint of that root. A receipt shows hashes only: nothing of the 
 other event either.
 """
 
-import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from adapters.proofs.notes import Checkpoint, Note, NoteUnreadable, VerifierKey
+from adapters.proofs.notes import Checkpoint, Note, VerifierKey, decoded, encoded
 from adapters.proofs.paths import includes
 
 _FIRST = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
-_HASH = re.compile(r"[A-Za-z0-9+/]{43}=")
 MOST_HASHES = 63
 
 
@@ -32,7 +30,7 @@ class Receipt:
     head: Note
 
     def __str__(self) -> str:
-        hashes = "".join(f"{base64.b64encode(one).decode()}\n" for one in self.path)
+        hashes = "".join(f"{encoded(one)}\n" for one in self.path)
         return f"{_FIRST}\nindex {self.leaf}\n{hashes}\n{self.head}"
 
     @classmethod
@@ -47,13 +45,10 @@ class Receipt:
         hashes = lines[1:]
         if not found or first != _FIRST or index is None or len(hashes) > MOST_HASHES:
             raise ReceiptUnreadable
-        if not all(map(_HASH.fullmatch, hashes)):
-            raise ReceiptUnreadable
         try:
-            note = Note.of(head)
-        except NoteUnreadable as error:
+            return cls(int(index[1]), tuple(map(decoded, hashes)), Note.of(head))
+        except ValueError as error:
             raise ReceiptUnreadable from error
-        return cls(int(index[1]), tuple(map(base64.b64decode, hashes)), note)
 
     def proves(self, leaf: bytes, keys: Iterable[VerifierKey]) -> Checkpoint | None:
         """The signed head that the leaf hash is in; None where the receipt does not prove it.

@@ -51,7 +51,7 @@ class _Asked(msgspec.Struct):
 
 
 class GraphQLEndpoint:
-    """An ASGI application over a graphql-core schema.
+    """An ASGI application over a graphql-core schema, whose plain resolvers it calls directly.
 
     `open_context` may raise Unauthenticated (401), a Refusal (403) or AuditUnavailable (503).
     `operations` are the trusted documents, id to text; ValueError when one does not pass. With

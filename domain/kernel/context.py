@@ -101,8 +101,8 @@ class Authority:
 
     About the chart that was asked for, or about one's own where none was: `kin` are it and the
     charts that merges made one patient's with it, the survivor first. `deceased` says of a chart
-    that was asked for that the patient has died. `merged` are those of
-    the known charts that are a part of another one.
+    that was asked for that the patient has died. `merged` are those of the known charts that are a
+    part of another one.
     """
 
     person: str | None = None

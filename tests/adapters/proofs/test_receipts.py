@@ -80,6 +80,7 @@ def test_the_form_of_the_standard_is_read_and_what_nobody_signed_is_left() -> No
         ("\n\nexample", "\nexample"),
         ("— example", "- example"),
         ("gSKy", "gS y"),
+        ("PlQ=", "PlR="),
     ],
 )
 def test_what_is_no_receipt_is_refused(old: str, new: str) -> None:
