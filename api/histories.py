@@ -98,6 +98,8 @@ class Histories:
             raise NotFound()
         told = _versions(item, permit)
         if not told:
+            # Open is the chart, but not this entry: for the caller it is absent, and asked for.
+            self._looks.refused(item.chart, rule.name)
             raise NotFound()
         self._looks.saw(item.chart, permit.basis, rule.name, PANEL, [record])
         return told[::-1]

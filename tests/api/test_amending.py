@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.audit import AccessRefused
 from domain.directory import GiveRole, ListPractitioner, Practitioner
 from domain.identity import OpenAccount
 from domain.kernel.values import Name
@@ -157,9 +158,13 @@ async def test_a_relabelled_entry_and_its_history_are_hidden_from_a_proxy(
     assert seen is not None
     assert seen["labels"] == ["PSY"]
     assert [v["labels"] for v in await history(world, "jun", known["id"])] == [["PSY"], []]
+    before = await world.head()
     answer = await world.ask("mei", HISTORY, {"record": known["id"]})
     nobody = await world.ask("mei", HISTORY, {"record": "record_none"})
     assert answer.json()["data"] == nobody.json()["data"] == {"history": None}
+    refused = [each.event for each in await world.since(before)]
+    assert [type(each) for each in refused] == [AccessRefused] * 2
+    assert refused[0].chart == world.seeded.charts["jun"]
 
 
 @pytest.mark.parametrize("person", ["rosa", "omar", "adeyemi", "sam", "priya"])
