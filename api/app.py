@@ -9,13 +9,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.admission import PACE, STRANGERS, Admission, known_limits, places
+from api.admission import PAGES, STRANGERS, Admission, known_limits, places
 from api.apart import ProjectorProcess
 from api.auth.tokens import TokenVerifier
 from api.caller import Bearers, claims_of
-from api.context import Operation, unhurried
+from api.context import AtOnce, Operation
 from api.graphql import GraphQLEndpoint
 from api.house import POOL_SIZE, House
 from api.lane import LaneLimits
@@ -48,7 +48,7 @@ class Door:
         )
         ids = await self.ids(claims.tenant)
         operation = Operation(
-            self._house, actor, ids, secrets.token_hex(8), scope.get(PACE, unhurried)
+            self._house, actor, ids, secrets.token_hex(8), scope.get(PAGES, AtOnce)
         )
         scope[OPENED] = operation
         return operation
@@ -83,6 +83,22 @@ def readiness(
     return ready
 
 
+class _Front:
+    """GraphQL by POST goes to its gate at once, all else by the routes.
+
+    Routes and middlewares take as long as half a refusal, and a flood is made of refusals.
+    """
+
+    def __init__(self, graphql: ASGIApp, others: ASGIApp) -> None:
+        self._graphql = graphql
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["type"] == "http" and scope["path"] == "/graphql"
+        chosen = self._graphql if asked and scope["method"] == "POST" else self._others
+        await chosen(scope, receive, send)
+
+
 def application(
     house: House,
     verifier: TokenVerifier,
@@ -91,7 +107,7 @@ def application(
     metrics: Metrics | None = None,
     projector: ProjectorProcess | None = None,
     limits: LaneLimits | None = None,
-) -> Starlette:
+) -> ASGIApp:
     """The ASGI application over an open house; who runs it opens and closes the house.
 
     With a projector apart, the application is ready only while that gives signs of life. `limits`
@@ -112,10 +128,12 @@ def application(
     async def alive(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "pass"})
 
-    return Starlette(
+    others = Starlette(
         routes=[
             Route("/graphql", graphql, methods=["GET", "POST"]),
             Route("/healthz", alive),
             Route("/readyz", readiness(house, projector)),
         ]
     )
+
+    return _Front(graphql, others)

@@ -6,9 +6,9 @@ may the answer leave. Positions and ids go out as opaque tokens of the tenant.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from adapters.postgres.documents import document
 from api.desk import Desk
@@ -31,22 +31,46 @@ from domain.kernel.rule import Rule
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 from projections.identity import ACCOUNT, AccountRow
 
-Pace = Callable[[int], Awaitable[None]]
-"""Awaited before a page, and with the number of its rows after it was read."""
 _ALL = tuple(projection.name for projection in PROJECTIONS)
 
 
-async def unhurried(_rows: int) -> None:
-    """The pace where nobody else is served."""
+class PageTurn(Protocol):
+    """A page's turn among the pages of all requests: left when it is read."""
+
+    async def __aenter__(self) -> "PageTurn": ...
+
+    async def __aexit__(self, *raised: object) -> None: ...
+
+    async def rows(self, count: int) -> None:
+        """So many rows were read."""
+
+
+class AtOnce:
+    """The turn of a page where nobody else is served."""
+
+    async def __aenter__(self) -> "AtOnce":
+        return self
+
+    async def __aexit__(self, *_raised: object) -> None:
+        """Nothing was held."""
+
+    async def rows(self, count: int) -> None:
+        """Nobody waits."""
 
 
 class Operation:
     """The context of one GraphQL operation; implements SchemaContext and OperationContext."""
 
     def __init__(
-        self, house: House, actor: Actor, ids: OpaqueIds, correlation: str, pace: Pace = unhurried
+        self,
+        house: House,
+        actor: Actor,
+        ids: OpaqueIds,
+        correlation: str,
+        turn: Callable[[], PageTurn] = AtOnce,
     ) -> None:
-        self._house, self._pace, self._actor = house, pace, actor
+        """`turn` is what each page is read in."""
+        self._house, self._turn, self._actor = house, turn, actor
         self._looks = Looks(actor, "", correlation)
         self._permits = Permits(house, actor, self._looks)
         self.entries = Entries(house, actor, self._permits, self._looks, self.do)
@@ -85,12 +109,12 @@ class Operation:
 
     async def read(self, select: Select, as_of: int | None = None) -> Page:
         """A page of a panel, now or as of a position; cheaper operations may go first."""
-        await self._pace(0)
-        page = await (
-            self._panels.page(select) if as_of is None else self.officer.page(select, as_of)
-        )
-        if page.rows:
-            await self._pace(len(page.rows))
+        async with self._turn() as turn:
+            page = await (
+                self._panels.page(select) if as_of is None else self.officer.page(select, as_of)
+            )
+            if page.rows:
+                await turn.rows(len(page.rows))
         return page
 
     async def first_rows(self, panel: Panel, charts: Sequence[str]) -> dict[str, Row]:

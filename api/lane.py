@@ -6,8 +6,8 @@ ROW_BYTES for a row at least: the work grows with them, and unlike a time they a
 busy machine. A request whose price is known and no more than `cheap_price` is cheap whoever asks.
 With others, a caller whose answers are over `dear_bytes` shares `dear` places with its like, and
 callers of whom nothing is known yet share `new` ones, so that cheap requests find a free one. A
-request that turns out dear stands back before and after it reads a page while a cheap or an
-earlier one is in service, `pause_s` at most.
+request that turns out dear goes on page by page: before and after it reads one it stands back
+while a cheap or an earlier request is in service, `pause_s` at most.
 
 How long one may wait follows the controlled delay of "Fail at Scale" (B. Maurer, ACM Queue 13,
 2015): in a burst `patience_s`; once somebody was late all through that time, `overload_s`.
@@ -22,7 +22,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 HALF_LIFE_S = 10.0
 MOST_CALLERS = 4_096
@@ -57,7 +57,7 @@ class LaneLimits:
     cheap_price: int = 1_000
     new: int = 1
     reserved: int = 0
-    pause_s: float = 0.25
+    pause_s: float = 0.05
     waiting: int = 256
     waiting_per_caller: int = 32
     patience_s: float = 0.5
@@ -66,7 +66,7 @@ class LaneLimits:
 
 @dataclass(slots=True, eq=False)
 class _Caller:
-    waiting: "deque[asyncio.Future[Turn]]" = field(default_factory=deque)
+    waiting: "deque[asyncio.Future[Turn | None]]" = field(default_factory=deque)
     serving: int = 0
     mean: float = 0.0
     seen: bool = False
@@ -99,6 +99,13 @@ class Turn:
     caller: _Caller
     kind: Kind
     cost: int = 0
+    page: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the page of a dear request that is read."""
+
+
+Place = asyncio.Future[Turn | None]
+"""In the line; None once it was too late. No exception is kept there: one that is held by what its
+own traceback shows is garbage that only the collector finds, and a flood makes a heap of it."""
 
 
 class _Callers:
@@ -124,23 +131,32 @@ class _Callers:
                 return
 
 
+class _Wait(NamedTuple):
+    """Who waits at which place, since when, and whether for `patience_s` in any case."""
+
+    caller: _Caller
+    place: Place
+    since: float
+    patient: bool
+
+
 class _Line:
     """Who waits: callers of equal use take turns, and nobody waits for longer than is agreed."""
 
     def __init__(self, limits: LaneLimits, clock: Callable[[], float]) -> None:
         self.waiting = 0
         self.callers: dict[_Caller, None] = {}
-        self._prices: dict[asyncio.Future[Turn], int | None] = {}
+        self._prices: dict[Place, int | None] = {}
         self._limits = limits
         self._clock = clock
         self._late_since = self._late_at = -math.inf
 
-    def join(self, caller: _Caller, price: int | None) -> asyncio.Future[Turn]:
+    def join(self, caller: _Caller, price: int | None) -> Place:
         """A place in the line. Raises Refused where there is none."""
         limits = self._limits
         if self.waiting >= limits.waiting or len(caller.waiting) >= limits.waiting_per_caller:
             raise Refused("queue-full")
-        place: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        place: Place = asyncio.get_running_loop().create_future()
         caller.waiting.append(place)
         self._prices[place] = price
         self.callers[caller] = None
@@ -152,13 +168,13 @@ class _Line:
         price = self._prices[caller.waiting[0]]
         return price is not None and price <= self._limits.cheap_price
 
-    def first(self, caller: _Caller) -> asyncio.Future[Turn]:
+    def first(self, caller: _Caller) -> Place:
         """The caller's longest waiting place, out of the line."""
         place = caller.waiting[0]
         self.remove(caller, place)
         return place
 
-    def remove(self, caller: _Caller, place: asyncio.Future[Turn]) -> None:
+    def remove(self, caller: _Caller, place: Place) -> None:
         """Out of the line."""
         caller.waiting.remove(place)
         del self._prices[place]
@@ -167,28 +183,27 @@ class _Line:
         if caller.waiting:
             self.callers[caller] = None
 
-    async def wait(
-        self, caller: _Caller, place: asyncio.Future[Turn], patient: bool = False
-    ) -> None:
-        """Return when the place has its turn. Raises Refused when that takes too long."""
-        since = self._clock()
-        loop = asyncio.get_running_loop()
-
-        def look() -> None:
-            if place.done():
-                return
-            now = self._clock()
-            held_back = caller.serving >= self._limits.per_caller
-            usual = self._limits.patience_s if held_back else self._patience(now)
-            left = since + (self._limits.patience_s if patient else usual) - now
-            if left <= 0:
-                self.remove(caller, place)
-                place.set_exception(Refused("deadline"))
-            else:
-                loop.call_later(min(left, self._limits.overload_s), look)
-
-        loop.call_later(self._limits.overload_s, look)
+    async def wait(self, caller: _Caller, place: Place, patient: bool) -> None:
+        """Return when the place has its turn, or when that took too long."""
+        again = asyncio.get_running_loop().call_later
+        again(self._limits.overload_s, self._look, _Wait(caller, place, self._clock(), patient))
         await place
+
+    def _look(self, wait: _Wait) -> None:
+        """Whether it takes too long by now."""
+        limits, caller, place = self._limits, wait.caller, wait.place
+        if place.done():
+            return
+        now = self._clock()
+        held_back = caller.serving >= limits.per_caller
+        usual = limits.patience_s if held_back else self._patience(now)
+        left = wait.since + (limits.patience_s if wait.patient else usual) - now
+        if left > 0:
+            later = min(left, limits.overload_s)
+            asyncio.get_running_loop().call_later(later, self._look, wait)
+            return
+        self.remove(caller, place)
+        place.set_result(None)
 
     def _patience(self, now: float) -> float:
         """How long one may wait; asked by who has waited for `overload_s`."""
@@ -231,27 +246,37 @@ class Lane:
         # Nothing is new for those who wait already.
         self._dispatch((caller,))
         if not place.done():
-            patient = self._is_favoured(caller) and self._kind(caller) == "cheap"
+            patient = self._kind(caller) == "cheap" and self._is_favoured(caller)
             try:
                 await self._line.wait(caller, place, patient)
             except BaseException:
                 self._withdraw(caller, place)
                 raise
-        return place.result()
+        turn = place.result()
+        if turn is None:
+            raise Refused("deadline")
+        return turn
 
     def leave(self, turn: Turn, answered: int = 0) -> None:
         """Give the place back; so many bytes were answered, which counts as the caller's use."""
         turn.caller.spent(max(answered, turn.cost), self._clock())
         self._vacate(turn)
 
-    async def pace(self, turn: Turn, rows: int = 0) -> None:
-        """Count a page, or the rows that were read for it; let others go first if this is dear."""
-        turn.cost += max(0, rows * ROW_BYTES - PAGE_BYTES) if rows else PAGE_BYTES
+    def page(self, turn: Turn) -> "PageTurn":
+        """What a page is read in."""
+        return PageTurn(self, turn)
+
+    def stands_back(self, turn: Turn) -> bool:
+        """Whether a dear request has cheap or earlier ones beside it."""
+        if not _is_dear(turn, self.limits):
+            return False
+        earlier = itertools.takewhile(lambda other: other is not turn, self._turns)
+        return any(earlier) or not all(_is_dear(other, self.limits) for other in self._turns)
+
+    async def stand_back(self, turn: Turn) -> None:
+        """Let cheap and earlier requests go first, `pause_s` at most."""
         until = self._clock() + self.limits.pause_s
-        while self._stands_back(turn):
-            left = until - self._clock()
-            if left <= 0:
-                return
+        while self.stands_back(turn) and (left := until - self._clock()) > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._vacated.wait()
@@ -295,18 +320,12 @@ class Lane:
             return "new"
         return "dear" if caller.mean > self.limits.dear_bytes else "cheap"
 
-    def _stands_back(self, turn: Turn) -> bool:
-        if not _is_dear(turn, self.limits):
-            return False
-        earlier = itertools.takewhile(lambda other: other is not turn, self._turns)
-        return any(earlier) or not all(_is_dear(other, self.limits) for other in self._turns)
-
-    def _withdraw(self, caller: _Caller, place: asyncio.Future[Turn]) -> None:
+    def _withdraw(self, caller: _Caller, place: Place) -> None:
         """Who no longer waits gives up the place in the line, or the one just given."""
         if place in caller.waiting:
             self._line.remove(caller, place)
-        elif not place.cancelled() and place.exception() is None:
-            self._vacate(place.result())
+        elif not place.cancelled() and (turn := place.result()) is not None:
+            self._vacate(turn)
 
     def _vacate(self, turn: Turn) -> None:
         del self._turns[turn]
@@ -314,6 +333,42 @@ class Lane:
         self._vacated.set()
         self._vacated = asyncio.Event()
         self._dispatch()
+
+
+class PageTurn:
+    """One page of a request: entered before it is read, told its rows, left when it is there.
+
+    Those of a dear caller are read one by one, and so are those of a request that turns out dear
+    while others are in service: or each turn of the event loop would have as much of that request
+    in it as all its pages.
+    """
+
+    __slots__ = ("_held", "_lane", "_turn")
+
+    def __init__(self, lane: Lane, turn: Turn) -> None:
+        self._lane, self._turn, self._held = lane, turn, False
+
+    async def __aenter__(self) -> "PageTurn":
+        self._turn.cost += PAGE_BYTES
+        if self._turn.kind == "dear" or self._lane.stands_back(self._turn):
+            await self._go_on()
+        return self
+
+    async def rows(self, count: int) -> None:
+        """So many rows were read."""
+        self._turn.cost += max(0, count * ROW_BYTES - PAGE_BYTES)
+        if _is_dear(self._turn, self._lane.limits):
+            await self._go_on()
+
+    async def _go_on(self) -> None:
+        if not self._held:
+            await self._turn.page.acquire()
+            self._held = True
+        await self._lane.stand_back(self._turn)
+
+    async def __aexit__(self, *_raised: object) -> None:
+        if self._held:
+            self._turn.page.release()
 
 
 def _is_dear(turn: Turn, limits: LaneLimits) -> bool:

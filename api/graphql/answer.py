@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 from graphql import ExecutionResult
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from api.graphql.context import (
     AuditUnavailable,
@@ -49,7 +49,9 @@ class Answer:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    async def send(self, send: Send) -> None:
+    @property
+    def start(self) -> Message:
+        """The message that begins it."""
         headers = {
             "content-type": f"{self.media_type}; charset=utf-8",
             # That of a 304 would be the length of the answer it stands for (RFC 9110, 8.6).
@@ -59,7 +61,11 @@ class Answer:
             **self.headers,
         }
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": self.status, "headers": raw})
+        return {"type": "http.response.start", "status": self.status, "headers": raw}
+
+    async def send(self, send: Send) -> None:
+        """All of it."""
+        await send(self.start)
         await send({"type": "http.response.body", "body": self.body})
 
 

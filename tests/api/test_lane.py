@@ -1,6 +1,8 @@
 """The lane: who is served next, who waits how long, and what is given back."""
 
 import asyncio
+import contextlib
+import gc
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -204,6 +206,23 @@ async def test_a_burst_may_wait_and_a_standing_queue_may_not() -> None:
     assert (lane.in_service, lane.waiting) == (0, 0)
 
 
+async def test_a_refusal_leaves_nothing_for_the_collector() -> None:
+    lane = Lane(replace(LIMITS, patience_s=0.0))
+    serving = [await lane.enter("a"), await lane.enter("a")]
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            with contextlib.suppress(Refused):
+                await lane.enter("late")
+        assert lane.waiting == 0
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    for turn in serving:
+        lane.leave(turn)
+
+
 async def test_who_is_late_by_their_own_limit_says_nothing_of_the_server() -> None:
     hands = Hands()
     limits = LaneLimits(in_service=4, per_caller=1, new=4, overload_s=0.001, patience_s=0.5)
@@ -237,6 +256,13 @@ async def test_who_is_cancelled_keeps_no_place() -> None:
     lane.leave(await lane.enter("d"))
 
 
+async def page(lane: Lane, turn: Turn, rows: int = 0) -> None:
+    """A page is read, of so many rows."""
+    async with lane.page(turn) as its:
+        if rows:
+            await its.rows(rows)
+
+
 async def test_a_dear_request_stands_back_while_a_cheap_one_is_served() -> None:
     hands = Hands()
     lane = hands.lane(
@@ -244,15 +270,38 @@ async def test_a_dear_request_stands_back_while_a_cheap_one_is_served() -> None:
     )
     dear = await lane.enter("dear")
     for _ in range(3):
-        await lane.pace(dear)
+        await page(lane, dear)
     cheap = await lane.enter("cheap")
-    pausing = asyncio.create_task(lane.pace(dear))
+    pausing = asyncio.create_task(page(lane, dear))
     await settled()
     assert not pausing.done()
-    await lane.pace(cheap)
+    await page(lane, cheap)
     lane.leave(cheap)
     await pausing
     lane.leave(dear)
+
+
+async def test_the_pages_of_a_dear_caller_are_read_one_by_one() -> None:
+    hands = Hands()
+    lane = hands.lane(replace(LIMITS, dear_bytes=10_000))
+    began: list[int] = []
+
+    async def read(turn: Turn, number: int, go_on: asyncio.Event) -> None:
+        async with lane.page(turn):
+            began.append(number)
+            await go_on.wait()
+
+    for answered, at_once in ((9_000, [0, 1, 2]), (50_000, [0])):
+        await hands.spend(lane, "reader", answered)
+        turn, go_on = await lane.enter("reader"), asyncio.Event()
+        reading = [asyncio.create_task(read(turn, number, go_on)) for number in range(3)]
+        await settled()
+        assert began == at_once
+        go_on.set()
+        await asyncio.gather(*reading)
+        assert began == [0, 1, 2]
+        began.clear()
+        lane.leave(turn)
 
 
 async def test_a_dear_request_goes_on_after_a_bounded_pause() -> None:
@@ -262,9 +311,9 @@ async def test_a_dear_request_goes_on_after_a_bounded_pause() -> None:
     )
     dear = await lane.enter("dear")
     for _ in range(3):
-        await lane.pace(dear)
+        await page(lane, dear)
     cheap = await lane.enter("cheap")
-    pausing = asyncio.create_task(lane.pace(dear))
+    pausing = asyncio.create_task(page(lane, dear))
     await settled()
     hands.seconds += 0.02
     await pausing
@@ -311,8 +360,8 @@ async def test_a_request_is_dear_by_the_rows_that_it_has_read() -> None:
     other = await lane.enter("other")
     turn = await lane.enter("reader")
     for rows, stands_back in ((5, False), (100, False), (100, True)):
-        await lane.pace(turn)
-        pausing = asyncio.create_task(lane.pace(turn, rows))
+        await page(lane, turn)
+        pausing = asyncio.create_task(page(lane, turn, rows))
         await settled()
         assert pausing.done() != stands_back
     lane.leave(other)
