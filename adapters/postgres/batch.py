@@ -4,7 +4,8 @@ A poisoned event quarantines its chart in that projection; one that takes access
 chart holds the projection. Where PostgreSQL refuses a run, it is tried event by event.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import chain
 
@@ -130,9 +131,8 @@ class Batch:
                 self.quarantined.add((projection.name, event.chart))
 
     async def write(self, connection: asyncpg.Connection) -> None:
-        """The rows, as one write or none. Raises one of REFUSED."""
-        async with connection.transaction():
-            await self.pending.write(connection, self._share.tenant, self._share.names)
+        """The rows. Raises one of REFUSED; then the transaction has failed."""
+        await self.pending.write(connection, self._share.tenant, self._share.names)
         self._share.quarantined.update(self.quarantined)
 
     def refuse(self, event: Incoming, error: str) -> None:
@@ -141,17 +141,44 @@ class Batch:
         self._share.quarantined.update(self.quarantined)
 
 
+Projected = tuple[list[Poison], Poison | None]
+"""What was set aside, not yet written anywhere, and the event that holds the projection."""
+Projecting = Callable[
+    [asyncpg.Connection, KeyTree, Share, Sequence[Incoming]], Awaitable[Projected]
+]
+
+
+async def project_at_once(
+    connection: asyncpg.Connection, keys: KeyTree, share: Share, events: Sequence[Incoming]
+) -> Projected:
+    """Write a projection's share of a run. Raises one of REFUSED; then the transaction failed."""
+    batch = Batch(share, keys)
+    await batch.take(events)
+    await batch.write(connection)
+    return batch.poisons, batch.held
+
+
+@asynccontextmanager
+async def _undoable(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """What PostgreSQL refuses in here is undone. (asyncpg's own wants to have begun it all.)"""
+    await connection.execute("SAVEPOINT share")
+    try:
+        yield
+    except REFUSED:
+        await connection.execute("ROLLBACK TO SAVEPOINT share")
+        raise
+    await connection.execute("RELEASE SAVEPOINT share")
+
+
 async def project(
     connection: asyncpg.Connection, keys: KeyTree, share: Share, events: Sequence[Incoming]
-) -> tuple[list[Poison], Poison | None]:
-    """Write a projection's share of a run; event by event when PostgreSQL refuses it.
-
-    Answers with what was set aside, not yet written anywhere, and the event that holds it.
-    """
+) -> Projected:
+    """Write a projection's share of a run; event by event when PostgreSQL refuses it."""
     batch = Batch(share, keys)
     await batch.take(events)
     try:
-        await batch.write(connection)
+        async with _undoable(connection):
+            await batch.write(connection)
     except REFUSED:
         return await _project_each(connection, keys, share, events)
     return batch.poisons, batch.held
@@ -159,13 +186,14 @@ async def project(
 
 async def _project_each(
     connection: asyncpg.Connection, keys: KeyTree, share: Share, events: Sequence[Incoming]
-) -> tuple[list[Poison], Poison | None]:
+) -> Projected:
     poisons: list[Poison] = []
     for event in events:
         batch = Batch(share, keys)
         await batch.take([event])
         try:
-            await batch.write(connection)
+            async with _undoable(connection):
+                await batch.write(connection)
         except REFUSED as error:
             batch.refuse(event, type(error).__name__)
         poisons += batch.poisons

@@ -5,7 +5,7 @@ nobody wants (looks at records outnumber all else) is not even touched.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from adapters import codec
 from adapters.keys.refused import KeyRefused
 from adapters.keys.tree import Found, KeyTree
 from adapters.postgres.opening import opened_body
+from adapters.postgres.transaction import quoted
 from domain.kernel.event import Header, Recorded
 from domain.kernel.readmodel import Projection
 
@@ -56,6 +57,18 @@ async def prepare(connection: asyncpg.Connection, tenant: str) -> None:
     pinned to indexes: sorted or gathered first, every run would read the whole rest of the log.
     """
     await connection.execute(PREPARED, tenant)
+
+
+@contextlib.asynccontextmanager
+async def projecting(connection: asyncpg.Connection, tenant: str) -> AsyncIterator[None]:
+    """A projecting transaction with its settings, begun in one message; who is in it commits."""
+    try:
+        await connection.execute(f"BEGIN; {PREPARED.replace('$1', quoted(tenant))}")
+        yield
+    finally:
+        if connection.is_in_transaction():
+            with contextlib.suppress(Exception):
+                await connection.execute("ROLLBACK")
 
 
 async def head_of(connection: asyncpg.Connection, tenant: str) -> int:

@@ -14,9 +14,18 @@ import asyncpg
 import structlog
 
 from adapters.keys.tree import KeyTree
-from adapters.postgres.batch import Poison, Share, project, set_aside
-from adapters.postgres.incoming import Span, prepare, read
+from adapters.postgres.batch import (
+    REFUSED,
+    Poison,
+    Projecting,
+    Share,
+    project,
+    project_at_once,
+    set_aside,
+)
+from adapters.postgres.incoming import Span, projecting, read
 from adapters.postgres.progress import CHANNEL
+from adapters.postgres.transaction import quoted
 from domain.kernel.readmodel import Projection
 
 _log = structlog.get_logger("anamnesis.projector")
@@ -34,9 +43,11 @@ OPEN = """INSERT INTO checkpoint (projection, tenant, version)
   SELECT name, $1, version FROM unnest($2::text[], $3::int[]) AS p (name, version)
   ON CONFLICT DO NOTHING"""
 ADVANCE = f"""WITH moved AS (UPDATE checkpoint c SET position = r.position
-    FROM unnest($2::text[], $3::bigint[]) AS r (name, position)
-    WHERE c.tenant = $1 AND c.projection = r.name AND c.position < r.position)
-  SELECT pg_notify('{CHANNEL}', $4)"""
+    FROM unnest(string_to_array({{names}}, ' '), '{{{{{{positions}}}}}}'::bigint[])
+      AS r (name, position)
+    WHERE c.tenant = {{tenant}} AND c.projection = r.name AND c.position < r.position)
+  SELECT pg_notify('{CHANNEL}', {{told}}); COMMIT"""
+"""Without parameters, hence one message: who waits for a read waits for every one of these."""
 
 
 class Projector:
@@ -103,8 +114,14 @@ class Projector:
                 return total
 
     async def _step(self, tenant: str, names: Sequence[str], limit: int) -> int:
-        async with self._pool.acquire() as connection, connection.transaction():
-            await prepare(connection, tenant)
+        """One run of events; only where PostgreSQL refuses a row, each share can be undone."""
+        try:
+            return await self._round(tenant, names, limit, project_at_once)
+        except REFUSED:
+            return await self._round(tenant, names, limit, project)
+
+    async def _round(self, tenant: str, names: Sequence[str], limit: int, write: Projecting) -> int:
+        async with self._pool.acquire() as connection, projecting(connection, tenant):
             versions = {name: self._projections[name].version for name in names}
             claimed, head = await _claim(connection, tenant, versions)
             if not claimed or head <= min(claimed.values()):
@@ -120,11 +137,11 @@ class Projector:
                 held: Poison | None = None
                 # Most events concern few projections: the others only move on.
                 if share.wants(events):
-                    poisons, held = await project(connection, self._keys, share, events)
+                    poisons, held = await write(connection, self._keys, share, events)
                     await set_aside(connection, tenant, poisons)
                 self._note(tenant, projection.name, held)
                 reached[projection.name] = held.position - 1 if held else end
-            await _advance_to(connection, tenant, reached)
+            await _commit(connection, tenant, reached)
         return len(events)
 
     def _note(self, tenant: str, projection: str, held: Poison | None) -> None:
@@ -168,13 +185,20 @@ async def _listening(connect: Connect, heard: Callable[..., None]) -> asyncpg.Co
     return listener
 
 
-async def _advance_to(connection: asyncpg.Connection, tenant: str, reached: dict[str, int]) -> None:
-    """Move the checkpoints, projection to position, and tell whoever waits."""
+async def _commit(connection: asyncpg.Connection, tenant: str, reached: dict[str, int]) -> None:
+    """Move the checkpoints, projection to position, tell whoever waits, and commit."""
     names_at: dict[int, list[str]] = {}
     for name, position in reached.items():
         names_at.setdefault(position, []).append(name)
     lines = (f"{tenant} {position} {' '.join(names)}" for position, names in names_at.items())
-    await connection.execute(ADVANCE, tenant, [*reached], [*reached.values()], "\n".join(lines))
+    await connection.execute(
+        ADVANCE.format(
+            names=quoted(" ".join(reached)),
+            positions=",".join(map(str, reached.values())),
+            tenant=quoted(tenant),
+            told=quoted("\n".join(lines)),
+        )
+    )
 
 
 async def _until(wake: asyncio.Event) -> None:

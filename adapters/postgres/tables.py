@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import asyncpg
 
@@ -117,6 +118,7 @@ async def _upsert(connection: asyncpg.Connection, rows: list[SealedRow], names: 
     )
 
 
+@cache
 def _statement(table: Table, columns: tuple[Column, ...], target: str, *, one_row: bool) -> str:
     listed = ", ".join(f'"{column.name}"' for column in columns)
     key = ", ".join(["tenant", *(f'"{column.name}"' for column in table.key)])

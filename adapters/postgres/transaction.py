@@ -85,7 +85,7 @@ class Transaction:
 
     async def _open(self) -> asyncpg.pool.PoolConnectionProxy:
         if self._connection is None:
-            tenant, account = _quoted(self._tenant), _quoted(self._account)
+            tenant, account = quoted(self._tenant), quoted(self._account)
             self._connection = await self._pool.acquire()
             await self._connection.execute(
                 f"BEGIN READ ONLY; SELECT set_config('anamnesis.tenant', {tenant}, true),"
@@ -149,6 +149,6 @@ def _moved(sql: str, by: int) -> str:
     return _PLACE.sub(lambda place: f"${int(place[1]) + by}", sql)
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
     """A text for a statement without parameters; no content of it can end the literal."""
     return f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')"

@@ -86,11 +86,11 @@ class Projection:
     opens: tuple[type[Event], ...]
     project: Callable[[Recorded], Iterator[Write]] = field(repr=False)
     everything: bool = False
+    types: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The names of the event types whose bodies it needs."""
 
-    @property
-    def types(self) -> frozenset[str]:
-        """The names of the event types whose bodies it needs."""
-        return frozenset(kind.type_name for kind in self.opens)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "types", frozenset(kind.type_name for kind in self.opens))
 
 
 @dataclass(frozen=True, slots=True)

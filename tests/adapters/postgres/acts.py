@@ -17,7 +17,7 @@ import asyncpg
 
 from adapters.postgres.projector import Projector
 from adapters.postgres.writer import SealedCommand, SealedEvent
-from api.house import House
+from api.house import House, tailing_pool
 from api.settings import Settings
 from domain.audit import RecordReplay
 from domain.consent import GrantProxyAccess
@@ -189,7 +189,7 @@ async def damage(dsn: str, sql: str, *arguments: object) -> None:
 async def projector(house: House, known: Sequence[Projection] = PROJECTIONS) -> Any:
     """A projector that moves only when it is told to."""
     dsn = house.settings.role_dsn("projector")
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
+    async with tailing_pool(dsn) as pool:
         yield Projector(pool, house.keys, known)
 
 

@@ -472,3 +472,17 @@ async def test_a_projector_outlives_a_connection_that_fails_in_any_way(house: Ho
         await house.progress.reach(HERE, receipt.last or 0, ["registry"])
         moved.stop()
         await running
+
+
+async def test_a_change_waits_for_few_messages_to_the_database(house: House) -> None:
+    chart = (await do(house, patient(1))).streams[0]
+    sent: list[str] = []
+    async with projector(house) as moved:
+        await moved.advance(HERE)
+        async with moved._pool.acquire() as connection:
+            connection.add_query_logger(lambda query: sent.append(query.query.split()[0]))
+        await do(house, problem(chart, 1))
+        await moved.advance(HERE)
+    writes = sent.count("INSERT")
+    assert writes > 0
+    assert sent == ["BEGIN;", *["SELECT"] * 3, *["INSERT"] * writes, "WITH"]
