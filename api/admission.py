@@ -22,11 +22,12 @@ from api.graphql.answer import Answer
 from api.graphql.faults import Fault
 from api.graphql.request import GRAPHQL_RESPONSE, ClientGone
 from api.lane import Lane, LaneLimits, Refused
+from api.pages import PageTurn
 
 RETRY_AFTER_S = 1
 BODY_SECONDS = 10.0
 PAGES = "anamnesis.pages"
-"""In the scope of a request in service: what it reads each page in (`Lane.page`)."""
+"""In the scope of a request in service: what it reads each page in (`PageTurn`)."""
 OVERLOADED = "anamnesis.overloaded"
 """Set in the scope of a request that was refused here."""
 LONGEST_BODY_BYTES = Limits().body_bytes
@@ -141,7 +142,7 @@ class Admission:
             turn = await visit.lane.enter(visit.key, self._price_of(bytes(body)))
         finally:
             visit.room.release(visit.key, len(body))
-        scope[PAGES] = functools.partial(visit.lane.page, turn)
+        scope[PAGES] = functools.partial(PageTurn, visit.lane, turn)
         answered = 0
 
         async def sent(message: Message) -> None:

@@ -262,16 +262,16 @@ class Lane:
         turn.caller.spent(max(answered, turn.cost), self._clock())
         self._vacate(turn)
 
-    def page(self, turn: Turn) -> "PageTurn":
-        """What a page is read in."""
-        return PageTurn(self, turn)
+    def is_dear(self, turn: Turn) -> bool:
+        """Whether it is a dear caller's, or has cost so much by now."""
+        return turn.kind == "dear" or turn.cost > self.limits.dear_bytes
 
     def stands_back(self, turn: Turn) -> bool:
         """Whether a dear request has cheap or earlier ones beside it."""
-        if not _is_dear(turn, self.limits):
+        if not self.is_dear(turn):
             return False
         earlier = itertools.takewhile(lambda other: other is not turn, self._turns)
-        return any(earlier) or not all(_is_dear(other, self.limits) for other in self._turns)
+        return any(earlier) or not all(map(self.is_dear, self._turns))
 
     async def stand_back(self, turn: Turn) -> None:
         """Let cheap and earlier requests go first, `pause_s` at most."""
@@ -333,46 +333,6 @@ class Lane:
         self._vacated.set()
         self._vacated = asyncio.Event()
         self._dispatch()
-
-
-class PageTurn:
-    """One page of a request: entered before it is read, told its rows, left when it is there.
-
-    Those of a dear caller are read one by one, and so are those of a request that turns out dear
-    while others are in service: or each turn of the event loop would have as much of that request
-    in it as all its pages.
-    """
-
-    __slots__ = ("_held", "_lane", "_turn")
-
-    def __init__(self, lane: Lane, turn: Turn) -> None:
-        self._lane, self._turn, self._held = lane, turn, False
-
-    async def __aenter__(self) -> "PageTurn":
-        self._turn.cost += PAGE_BYTES
-        if self._turn.kind == "dear" or self._lane.stands_back(self._turn):
-            await self._go_on()
-        return self
-
-    async def rows(self, count: int) -> None:
-        """So many rows were read."""
-        self._turn.cost += max(0, count * ROW_BYTES - PAGE_BYTES)
-        if _is_dear(self._turn, self._lane.limits):
-            await self._go_on()
-
-    async def _go_on(self) -> None:
-        if not self._held:
-            await self._turn.page.acquire()
-            self._held = True
-        await self._lane.stand_back(self._turn)
-
-    async def __aexit__(self, *_raised: object) -> None:
-        if self._held:
-            self._turn.page.release()
-
-
-def _is_dear(turn: Turn, limits: LaneLimits) -> bool:
-    return turn.kind == "dear" or turn.cost > limits.dear_bytes
 
 
 def _is_light(caller: _Caller, turns: Collection[Turn], now: float) -> bool:

@@ -97,7 +97,7 @@ def _run(folder: Path, port: int, samples: Path | None, as_json: bool) -> None:
             else:
                 _welcome(console, demo, folder)
             await stop.wait()
-            tell("finishing requests under way")
+            console.print("Stopping; requests under way are finished first.")
 
     with embedded_servers(folder, tell) as servers:
         uvloop.run(run())

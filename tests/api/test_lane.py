@@ -10,6 +10,7 @@ import pytest
 from api import lane as lanes
 from api.bodies import BodyRoom
 from api.lane import Lane, LaneLimits, Refused, Turn
+from api.pages import PageTurn
 
 pytestmark = pytest.mark.anyio
 LIMITS = LaneLimits(in_service=2, per_caller=2, new=2, overload_s=0.001)
@@ -258,7 +259,7 @@ async def test_who_is_cancelled_keeps_no_place() -> None:
 
 async def page(lane: Lane, turn: Turn, rows: int = 0) -> None:
     """A page is read, of so many rows."""
-    async with lane.page(turn) as its:
+    async with PageTurn(lane, turn) as its:
         if rows:
             await its.rows(rows)
 
@@ -287,7 +288,7 @@ async def test_the_pages_of_a_dear_caller_are_read_one_by_one() -> None:
     began: list[int] = []
 
     async def read(turn: Turn, number: int, go_on: asyncio.Event) -> None:
-        async with lane.page(turn):
+        async with PageTurn(lane, turn):
             began.append(number)
             await go_on.wait()
 
@@ -302,6 +303,22 @@ async def test_the_pages_of_a_dear_caller_are_read_one_by_one() -> None:
         assert began == [0, 1, 2]
         began.clear()
         lane.leave(turn)
+
+
+async def test_a_page_that_is_given_up_while_it_stands_back_holds_nothing() -> None:
+    hands = Hands()
+    lane = hands.lane(replace(LIMITS, dear_bytes=10_000, pause_s=600))
+    for key, answered in (("reader", 50_000), ("other", 1_000)):
+        await hands.spend(lane, key, answered)
+    dear, other = await lane.enter("reader"), await lane.enter("other")
+    given_up, next_one = (asyncio.create_task(page(lane, dear)) for _ in range(2))
+    await settled()
+    given_up.cancel()
+    await settled()
+    lane.leave(other)
+    await asyncio.wait_for(next_one, 5)
+    assert given_up.cancelled()
+    lane.leave(dear)
 
 
 async def test_a_dear_request_goes_on_after_a_bounded_pause() -> None:
