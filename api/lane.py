@@ -7,7 +7,7 @@ busy machine. A request whose price is known and no more than `cheap_price` is c
 With others, a caller whose answers are over `dear_bytes` shares `dear` places with its like, and
 callers of whom nothing is known yet share `new` ones, so that cheap requests find a free one. A
 request that turns out dear goes on page by page: before and after it reads one it stands back
-while a cheap or an earlier request is in service, `pause_s` at most.
+while a cheap or an earlier request is in service, `pause_s` at most and `pauses_s` in all.
 
 How long one may wait follows the controlled delay of "Fail at Scale" (B. Maurer, ACM Queue 13,
 2015): in a burst `patience_s`; once somebody was late all through that time, `overload_s`.
@@ -58,6 +58,7 @@ class LaneLimits:
     new: int = 1
     reserved: int = 0
     pause_s: float = 0.05
+    pauses_s: float = 1.0
     waiting: int = 256
     waiting_per_caller: int = 32
     patience_s: float = 0.5
@@ -100,7 +101,8 @@ class Turn:
     kind: Kind
     cost: int = 0
     page: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by the page of a dear request that is read."""
+    """Held by the page of a dear request that is read or stands back."""
+    paused: float = 0.0
 
 
 Place = asyncio.Future[Turn | None]
@@ -274,12 +276,14 @@ class Lane:
         return any(earlier) or not all(map(self.is_dear, self._turns))
 
     async def stand_back(self, turn: Turn) -> None:
-        """Let cheap and earlier requests go first, `pause_s` at most."""
-        until = self._clock() + self.limits.pause_s
+        """Let cheap and earlier requests go first, as long as that is agreed."""
+        since = self._clock()
+        until = since + min(self.limits.pause_s, self.limits.pauses_s - turn.paused)
         while self.stands_back(turn) and (left := until - self._clock()) > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._vacated.wait()
+        turn.paused += self._clock() - since
 
     def _dispatch(self, callers: Collection[_Caller] | None = None) -> None:
         """Fill the free places, least recent use first; from all who wait, or from these."""

@@ -7,7 +7,7 @@ class PageTurn:
     """One page of a request: entered before it is read, told its rows, left when it is there.
 
     Those of a dear caller are read one by one, and so are those of a request that turns out dear
-    while others are in service: or each turn of the event loop would have as much of that request
+    beside cheap or earlier ones: or each turn of the event loop would have as much of that request
     in it as all its pages.
     """
 

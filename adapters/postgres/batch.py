@@ -131,7 +131,7 @@ class Batch:
                 self.quarantined.add((projection.name, event.chart))
 
     async def write(self, connection: asyncpg.Connection) -> None:
-        """The rows. Raises one of REFUSED; then the transaction has failed."""
+        """The rows. Raises one of REFUSED; then what was written is to be rolled back."""
         await self.pending.write(connection, self._share.tenant, self._share.names)
         self._share.quarantined.update(self.quarantined)
 
@@ -151,7 +151,10 @@ Projecting = Callable[
 async def project_at_once(
     connection: asyncpg.Connection, keys: KeyTree, share: Share, events: Sequence[Incoming]
 ) -> Projected:
-    """Write a projection's share of a run. Raises one of REFUSED; then the transaction failed."""
+    """Write a projection's share of a run.
+
+    Raises one of REFUSED; then the transaction is to be rolled back.
+    """
     batch = Batch(share, keys)
     await batch.take(events)
     await batch.write(connection)

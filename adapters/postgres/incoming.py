@@ -61,14 +61,17 @@ async def prepare(connection: asyncpg.Connection, tenant: str) -> None:
 
 @contextlib.asynccontextmanager
 async def projecting(connection: asyncpg.Connection, tenant: str) -> AsyncIterator[None]:
-    """A projecting transaction with its settings, begun in one message; who is in it commits."""
+    """A projecting transaction with its settings, begun in one message; it may end before."""
     try:
         await connection.execute(f"BEGIN; {PREPARED.replace('$1', quoted(tenant))}")
         yield
-    finally:
+        if connection.is_in_transaction():
+            await connection.execute("COMMIT")
+    except BaseException:
         if connection.is_in_transaction():
             with contextlib.suppress(Exception):
                 await connection.execute("ROLLBACK")
+        raise
 
 
 async def head_of(connection: asyncpg.Connection, tenant: str) -> int:

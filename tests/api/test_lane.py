@@ -267,7 +267,14 @@ async def page(lane: Lane, turn: Turn, rows: int = 0) -> None:
 async def test_a_dear_request_stands_back_while_a_cheap_one_is_served() -> None:
     hands = Hands()
     lane = hands.lane(
-        LaneLimits(in_service=4, per_caller=2, new=2, dear_bytes=2 * lanes.PAGE_BYTES, pause_s=600)
+        LaneLimits(
+            in_service=4,
+            per_caller=2,
+            new=2,
+            dear_bytes=2 * lanes.PAGE_BYTES,
+            pause_s=600,
+            pauses_s=600,
+        )
     )
     dear = await lane.enter("dear")
     for _ in range(3):
@@ -307,7 +314,7 @@ async def test_the_pages_of_a_dear_caller_are_read_one_by_one() -> None:
 
 async def test_a_page_that_is_given_up_while_it_stands_back_holds_nothing() -> None:
     hands = Hands()
-    lane = hands.lane(replace(LIMITS, dear_bytes=10_000, pause_s=600))
+    lane = hands.lane(replace(LIMITS, dear_bytes=10_000, pause_s=600, pauses_s=600))
     for key, answered in (("reader", 50_000), ("other", 1_000)):
         await hands.spend(lane, key, answered)
     dear, other = await lane.enter("reader"), await lane.enter("other")
@@ -334,6 +341,23 @@ async def test_a_dear_request_goes_on_after_a_bounded_pause() -> None:
     await settled()
     hands.seconds += 0.02
     await pausing
+    lane.leave(cheap)
+    lane.leave(dear)
+
+
+async def test_the_pauses_of_a_dear_request_are_bounded_in_all() -> None:
+    hands = Hands()
+    lane = hands.lane(replace(LIMITS, dear_bytes=10_000, pause_s=2, pauses_s=3))
+    await hands.spend(lane, "dear", 50_000)
+    dear, cheap = await lane.enter("dear"), await lane.enter("cheap")
+    for seconds in (2.1, 1.0, 0.0):
+        pausing = asyncio.create_task(page(lane, dear))
+        await settled()
+        assert pausing.done() == (seconds == 0.0)
+        hands.seconds += seconds
+        lane._vacated.set()
+        lane._vacated = asyncio.Event()
+        await asyncio.wait_for(pausing, 5)
     lane.leave(cheap)
     lane.leave(dear)
 
@@ -373,7 +397,7 @@ async def test_what_is_known_to_be_cheap_waits_for_no_place_of_dear_or_new_calle
 
 async def test_a_request_is_dear_by_the_rows_that_it_has_read() -> None:
     hands = Hands()
-    lane = hands.lane(LaneLimits(in_service=4, per_caller=2, new=2, pause_s=600))
+    lane = hands.lane(LaneLimits(in_service=4, per_caller=2, new=2, pause_s=600, pauses_s=600))
     other = await lane.enter("other")
     turn = await lane.enter("reader")
     for rows, stands_back in ((5, False), (100, False), (100, True)):

@@ -301,6 +301,13 @@ async def test_a_projection_that_a_release_adds_is_filled_from_the_beginning(
     assert await rows(house.settings.dsn, CHECKPOINTS, HERE) == wanted
 
 
+async def test_an_empty_log_has_its_checkpoints_after_the_first_look(house: House) -> None:
+    async with projector(house) as moved:
+        assert await moved.advance(HERE) == 0
+    known = [(name, 0) for name in sorted(one.name for one in PROJECTIONS)]
+    assert await rows(house.settings.dsn, CHECKPOINTS, HERE) == known
+
+
 async def test_a_running_projector_serves_every_tenant(living_house: House) -> None:
     for tenant in (HERE, THERE):
         receipt = await do(living_house, patient(1), tenant)
