@@ -43,7 +43,7 @@ OPEN = """INSERT INTO checkpoint (projection, tenant, version)
   SELECT name, $1, version FROM unnest($2::text[], $3::int[]) AS p (name, version)
   ON CONFLICT DO NOTHING"""
 ADVANCE = f"""WITH moved AS (UPDATE checkpoint c SET position = r.position
-    FROM unnest(string_to_array({{names}}, ' '), '{{{{{{positions}}}}}}'::bigint[])
+    FROM unnest(string_to_array({{names}}, ' '), string_to_array('{{positions}}', ' ')::bigint[])
       AS r (name, position)
     WHERE c.tenant = {{tenant}} AND c.projection = r.name AND c.position < r.position)
   SELECT pg_notify('{CHANNEL}', {{told}}); COMMIT"""
@@ -194,7 +194,7 @@ async def _commit(connection: asyncpg.Connection, tenant: str, reached: dict[str
     await connection.execute(
         ADVANCE.format(
             names=quoted(" ".join(reached)),
-            positions=",".join(map(str, reached.values())),
+            positions=" ".join(map(str, reached.values())),
             tenant=quoted(tenant),
             told=quoted("\n".join(lines)),
         )

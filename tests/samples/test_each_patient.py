@@ -50,7 +50,6 @@ async def test_the_id_map_has_every_resource_of_each_file_once(synthea: Imported
     }
     assert len(told) == 55
     assert found == told
-    assert all(sum(one["resources"].values()) == one["distinctIds"] for one in patients().values())
 
 
 async def test_each_chart_says_who_the_patient_is_as_the_file_does(synthea: Imported) -> None:
