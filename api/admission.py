@@ -21,6 +21,7 @@ from api.graphql import Limits, Unauthenticated
 from api.graphql.answer import Answer
 from api.graphql.faults import Fault
 from api.graphql.request import GRAPHQL_RESPONSE, ClientGone
+from api.hints import Hints
 from api.lane import Lane, LaneLimits, Refused
 from api.pages import PageTurn
 
@@ -101,6 +102,7 @@ class Admission:
         self._bearers = bearers
         self.known = Lane(known)
         self.strangers = Lane(strangers)
+        self._hints = Hints(RETRY_AFTER_S)
         self._rooms = {"known": BodyRoom(*KNOWN_BYTES), "strangers": BodyRoom(*STRANGERS_BYTES)}
         self.refused: dict[tuple[str, str], int] = {}
 
@@ -110,19 +112,29 @@ class Admission:
         return {"known": self.known, "strangers": self.strangers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        bearer = _bearer(scope)
+        if bearer is not None and self._hints.is_unheard(bearer) and self.known.overload.is_on():
+            # Not sooner than the others hear it, or who does not wait would ask all the more.
+            await asyncio.sleep(self.known.limits.overload_s)
+            await self._refuse("known", "unheard", scope, send)
+            return
         name, key = self._place(scope)
         visit = _Visit(self.lanes[name], self._rooms[name], key, receive)
         try:
             await self._visit(visit, scope, send)
         except Refused as refused:
-            at = (name, refused.reason)
-            self.refused[at] = self.refused.get(at, 0) + 1
-            scope[OVERLOADED] = True
-            await _LATER.send(send)
+            if bearer is not None:
+                self._hints.refused(bearer)
+            await self._refuse(name, refused.reason, scope, send)
         except BodyTooSlow:
             await _CLOSED.send(send)
         except ClientGone:
             return
+
+    async def _refuse(self, lane: str, reason: str, scope: Scope, send: Send) -> None:
+        self.refused[lane, reason] = self.refused.get((lane, reason), 0) + 1
+        scope[OVERLOADED] = True
+        await _LATER.send(send)
 
     def _place(self, scope: Scope) -> tuple[str, str]:
         try:
@@ -154,6 +166,14 @@ class Admission:
             await self._inner(scope, _replayed(bytes(body), visit.receive), sent)
         finally:
             visit.lane.leave(turn, answered)
+
+
+def _bearer(scope: Scope) -> int | None:
+    """Stands for the authorization header, which nobody has looked at yet."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return hash(value)
+    return None
 
 
 def _declared(scope: Scope) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from adapters.postgres.documents import document
 from api.desk import Desk
 from api.entries import Entries
 from api.graphql import AuditUnavailable, PositionInvalid
@@ -97,8 +96,7 @@ class Operation:
     async def display_name(self, rule: Rule) -> str:
         """The caller's own display name; about nobody else, so it leaves no trace."""
         await self._permits.own(rule)
-        house = self._house
-        row = await document(house.api, house.keys, self.tenant, ACCOUNT, self.account)
+        row = await self._panels.document(ACCOUNT, self.account)
         return row.display_name if isinstance(row, AccountRow) else ""
 
     async def opened(self, rule: Rule, chart: str | None) -> tuple[str, ...]:

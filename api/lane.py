@@ -62,7 +62,7 @@ class LaneLimits:
     waiting: int = 256
     waiting_per_caller: int = 32
     patience_s: float = 0.5
-    overload_s: float = 0.02
+    overload_s: float = 0.025
 
 
 @dataclass(slots=True, eq=False)
@@ -99,10 +99,16 @@ class Turn:
 
     caller: _Caller
     kind: Kind
+    dear_bytes: int
     cost: int = 0
     page: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the page of a dear request that is read or stands back."""
     paused: float = 0.0
+
+    @property
+    def is_dear(self) -> bool:
+        """Whether it is a dear caller's, or has cost so much by now."""
+        return self.kind == "dear" or self.cost > self.dear_bytes
 
 
 Place = asyncio.Future[Turn | None]
@@ -142,16 +148,33 @@ class _Wait(NamedTuple):
     patient: bool
 
 
+class Overload:
+    """Whether there is overload: somebody was late all through a burst."""
+
+    def __init__(self, burst_s: float, clock: Callable[[], float]) -> None:
+        self._burst_s = burst_s
+        self._clock = clock
+        self._late_since = self._late_at = -math.inf
+
+    def is_on(self) -> bool:
+        """Asked by whoever is late, and by nobody else."""
+        now = self._clock()
+        if now - self._late_at > self._burst_s:
+            self._late_since = now
+        self._late_at = now
+        return now - self._late_since > self._burst_s
+
+
 class _Line:
     """Who waits: callers of equal use take turns, and nobody waits for longer than is agreed."""
 
-    def __init__(self, limits: LaneLimits, clock: Callable[[], float]) -> None:
+    def __init__(self, limits: LaneLimits, clock: Callable[[], float], overload: Overload) -> None:
         self.waiting = 0
         self.callers: dict[_Caller, None] = {}
         self._prices: dict[Place, int | None] = {}
         self._limits = limits
         self._clock = clock
-        self._late_since = self._late_at = -math.inf
+        self._overload = overload
 
     def join(self, caller: _Caller, price: int | None) -> Place:
         """A place in the line. Raises Refused where there is none."""
@@ -196,25 +219,16 @@ class _Line:
         limits, caller, place = self._limits, wait.caller, wait.place
         if place.done():
             return
-        now = self._clock()
         held_back = caller.serving >= limits.per_caller
-        usual = limits.patience_s if held_back else self._patience(now)
-        left = wait.since + (limits.patience_s if wait.patient else usual) - now
+        hurried = not held_back and self._overload.is_on() and not wait.patient
+        patience_s = limits.overload_s if hurried else limits.patience_s
+        left = wait.since + patience_s - self._clock()
         if left > 0:
             later = min(left, limits.overload_s)
             asyncio.get_running_loop().call_later(later, self._look, wait)
             return
         self.remove(caller, place)
         place.set_result(None)
-
-    def _patience(self, now: float) -> float:
-        """How long one may wait; asked by who has waited for `overload_s`."""
-        limits = self._limits
-        if now - self._late_at > limits.patience_s:
-            self._late_since = now
-        self._late_at = now
-        overloaded = now - self._late_since > limits.patience_s
-        return limits.overload_s if overloaded else limits.patience_s
 
 
 class Lane:
@@ -224,7 +238,8 @@ class Lane:
         self.limits = limits
         self._clock = clock
         self._callers = _Callers()
-        self._line = _Line(limits, clock)
+        self.overload = Overload(limits.patience_s, clock)
+        self._line = _Line(limits, clock, self.overload)
         self._turns: dict[Turn, None] = {}
         self._vacated = asyncio.Event()
 
@@ -264,16 +279,12 @@ class Lane:
         turn.caller.spent(max(answered, turn.cost), self._clock())
         self._vacate(turn)
 
-    def is_dear(self, turn: Turn) -> bool:
-        """Whether it is a dear caller's, or has cost so much by now."""
-        return turn.kind == "dear" or turn.cost > self.limits.dear_bytes
-
     def stands_back(self, turn: Turn) -> bool:
         """Whether a dear request has cheap or earlier ones beside it."""
-        if not self.is_dear(turn):
+        if not turn.is_dear:
             return False
         earlier = itertools.takewhile(lambda other: other is not turn, self._turns)
-        return any(earlier) or not all(map(self.is_dear, self._turns))
+        return any(earlier) or not all(other.is_dear for other in self._turns)
 
     async def stand_back(self, turn: Turn) -> None:
         """Let cheap and earlier requests go first, as long as that is agreed."""
@@ -297,7 +308,7 @@ class Lane:
             kind = self._kind(chosen)
             place = self._line.first(chosen)
             if not place.done():
-                turn = Turn(chosen, kind)
+                turn = Turn(chosen, kind, self.limits.dear_bytes)
                 self._turns[turn] = None
                 chosen.serving += 1
                 place.set_result(turn)

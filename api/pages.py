@@ -25,7 +25,7 @@ class PageTurn:
     async def rows(self, count: int) -> None:
         """So many rows were read."""
         self._turn.cost += max(0, count * ROW_BYTES - PAGE_BYTES)
-        if self._lane.is_dear(self._turn):
+        if self._turn.is_dear:
             await self._go_on()
 
     async def _go_on(self) -> None:

@@ -11,7 +11,7 @@ from api.looks import Looks
 from api.permits import Permits
 from domain import registry
 from domain.kernel.context import Actor
-from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select
+from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select, Table
 from domain.kernel.refusal import Unavailable
 from domain.kernel.rule import Permit
 from domain.registry import Proposal
@@ -113,6 +113,10 @@ class PanelReads:
         ids = [proposal.id for proposal in found[:first]]
         self._looks.saw(None, permit.basis, rule.name, "registry.matches", ids)
         return tuple(found[:first]), len(found) > first
+
+    async def document(self, table: Table, ident: str) -> object | None:
+        """A document of the organisation by its key; whoever asks has asked the rule."""
+        return await self._reads.document(table, ident)
 
     async def close(self) -> None:
         """End the transaction."""

@@ -1,5 +1,6 @@
 """The rules as one operation asks them: permissions are read once, refusals are put on record."""
 
+import asyncio
 from collections.abc import Sequence
 
 from api.house import House
@@ -24,6 +25,7 @@ class Permits:
         self._actor = actor
         self._looks = looks
         self._known: dict[str | None, tuple[Authority, SetAside]] = {}
+        self._turn = asyncio.Lock()
 
     async def own(self, rule: Rule) -> Authority:
         """The actor's own permissions."""
@@ -86,9 +88,11 @@ class Permits:
         return self._known.get(None) or await self._about(chart)
 
     async def _about(self, chart: str | None) -> tuple[Authority, SetAside]:
-        if chart not in self._known:
-            with retryable():
-                self._known[chart] = await self._house.authorities.read_with_quarantine(
-                    self._actor, Subject(chart=chart)
-                )
+        async with self._turn:
+            # Fields that are resolved at the same time ask once.
+            if chart not in self._known:
+                with retryable():
+                    self._known[chart] = await self._house.authorities.read_with_quarantine(
+                        self._actor, Subject(chart=chart)
+                    )
         return self._known[chart]

@@ -8,6 +8,7 @@ import asyncio
 import json
 import multiprocessing
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from urllib.parse import urlsplit
@@ -47,6 +48,17 @@ class Tally:
         """The duration that `percent` of the answers of a status did not exceed; 0 for none."""
         ordered = sorted(self.milliseconds.get(status, ()))
         return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] if ordered else 0.0
+
+
+def pooled(tallies: Iterable[Tally]) -> Tally:
+    """All of them as one: a turn of some seconds has too few answers for a 99th percentile."""
+    whole = Tally()
+    for tally in tallies:
+        for status, milliseconds in tally.milliseconds.items():
+            whole.milliseconds.setdefault(status, []).extend(milliseconds)
+        whole.without_hint += tally.without_hint
+        whole.broken += tally.broken
+    return whole
 
 
 class Callers:

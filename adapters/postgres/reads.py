@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import asyncpg
 
+from adapters import codec
 from adapters.keys.tree import KeyTree
 from adapters.postgres.panels import FIRST_ROWS, LISTED, others_sql, page_sql
-from adapters.postgres.rows import blind, open_rows, zoned
+from adapters.postgres.rows import blind, open_rows, row_binding, zoned
 from adapters.postgres.transaction import MANY_ROWS, Transaction
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select, Table
 
@@ -94,6 +95,22 @@ class ReadTransaction:
         newest = {row.chart: row for row in rows}
         entries = tuple(ListedChart(chart, at, newest.get(chart)) for at, chart, _ in page)
         return entries, len(records) > listing.first
+
+    async def document(self, table: Table, ident: str) -> object | None:
+        """The opened body of the row with this key, or None. Raises the key tree's errors."""
+        if table.body is None:
+            raise TypeError(f"{table.name} has no documents")
+        column = table.key[0].name
+        records = await self._rows.fetch_alone(
+            f"SELECT key, body FROM model.{table.name} WHERE tenant = $1 AND {column} = $2::uuid",
+            (self._tenant, ident),
+        )
+        if not records:
+            return None
+        key = await self._keys.by_id(self._tenant, str(records[0]["key"]))
+        body = key.open(records[0]["body"], row_binding(table, self._tenant, {column: ident}))
+        opened: object = codec.decode_value(table.body, body)
+        return opened
 
     async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         """What this operation's transaction sees of a table that is no panel."""

@@ -76,3 +76,12 @@ async def test_the_list_of_open_records_takes_no_more_for_more_of_them(
         counts.add(len(statements))
         assert len(answer.json()["data"]["me"]["records"]["edges"]) >= 2
     assert len(counts) == 1
+
+
+async def test_fields_that_are_resolved_at_the_same_time_ask_for_permissions_once(
+    world: World, statements: list[str]
+) -> None:
+    both = "{ me { name } record { conditions(first: 1) { edges { node { id } } } } }"
+    await sent_for(world, statements, both, {})
+    assert sum("permission" in sql or "authority" in sql for sql in statements) == 1
+    assert sum(sql.startswith("BEGIN") for sql in statements) == 1
