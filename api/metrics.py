@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.heads import HeadDuty
 from api.admission import OVERLOADED, Admission
 from api.apart import ProjectorProcess
 from api.context import Operation
@@ -63,6 +64,10 @@ class Metrics:
         if projector is not None:
             self.registry.register(_Apart(projector))
         return _Observed(self, admission)
+
+    def watch(self, duty: HeadDuty) -> None:
+        """Tell how the signing of heads goes."""
+        self.registry.register(_Heads(duty))
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         """One request is over; status 0 where nothing was answered."""
@@ -167,6 +172,26 @@ class _Apart:
             "anamnesis_projector_starts",
             "How often the projector's process was started.",
             value=self._projector.starts,
+        )
+
+
+class _Heads:
+    """The signing of heads at the moment of the scrape."""
+
+    def __init__(self, duty: HeadDuty) -> None:
+        self._duty = duty
+
+    def collect(self) -> Iterator[Metric]:
+        """The families of one scrape."""
+        yield GaugeMetricFamily(
+            "anamnesis_head_unsigned_seconds",
+            "How long the event that waits longest has been without a signed head.",
+            value=self._duty.unsigned_s,
+        )
+        yield GaugeMetricFamily(
+            "anamnesis_heads_refused",
+            "Logs of which nothing more is signed: they do not go on from what was signed.",
+            value=self._duty.refused,
         )
 
 

@@ -4,6 +4,7 @@ A setting that is absent, not understood or not known ends the start with its na
 variable must not be an unnoticed default.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -15,7 +16,11 @@ PROFILES = ("production", "development", "demo")
 PREFIX = "ANAMNESIS_"
 NEEDED = ("DSN", "KEYS", "OBJECTS")
 _ROLE_DSNS = tuple(f"DSN_{role.upper()}" for role in ROLES)
-KNOWN = frozenset({*NEEDED, *_ROLE_DSNS, "PROFILE", "TRUSTED_ONLY", "IN_SERVICE"})
+KNOWN = frozenset(
+    {*NEEDED, *_ROLE_DSNS, "PROFILE", "TRUSTED_ONLY", "IN_SERVICE", "ORIGIN", "HEADS", "HEADS_FILE"}
+)
+ORIGIN = "anamnesis.invalid"
+_NAME = re.compile(r"[A-Za-z0-9.-]+(/[A-Za-z0-9._-]+)*")
 BESIDE = frozenset(
     {
         "APPROVE", "FIRST_VERSION", "HISTORIES", "PG_BINARIES", "SAMPLES", "SEED", "SOAK", "TENANT",
@@ -50,7 +55,8 @@ class Settings:
     """What `open_house` needs; `dsn` is the owner's, the roles sign in with their own.
 
     `roles` holds the DSNs that were given per role, by role name. With `trusted_only` the API
-    executes the documents of schema/operations and no other.
+    executes the documents of schema/operations and no other. `origin` is what names of logs begin
+    with where others check them: a URL without its scheme.
     """
 
     dsn: str
@@ -61,6 +67,15 @@ class Settings:
     """Operations at once; by cores and connections where it is 0."""
     trusted_only: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ORIGIN
+    heads: Path | None = None
+    heads_file: Path | None = None
+    """Signed heads are added to this file, too."""
+
+    @property
+    def kept_heads(self) -> Path:
+        """The folder of the heads that were signed last: the given one, else beside the keys."""
+        return self.heads or self.keys / "heads"
 
     def role_dsn(self, role: str) -> str:
         """The DSN of an application role: the given one, else the owner's with the role's user.
@@ -82,7 +97,8 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS; ANAMNESIS_PROFILE (one of PROFILES),
-        ANAMNESIS_TRUSTED_ONLY (1 or 0), ANAMNESIS_IN_SERVICE (operations at once), and per role
+        ANAMNESIS_TRUSTED_ONLY (1 or 0), ANAMNESIS_IN_SERVICE (operations at once), ANAMNESIS_ORIGIN
+        (of the logs), ANAMNESIS_HEADS (a folder), ANAMNESIS_HEADS_FILE, and per role
         ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR, _TOOL.
 
         Raises SettingMissing, SettingUnclear or SettingUnknown with the variable's name.
@@ -109,6 +125,9 @@ class Settings:
                 for role in ROLES
                 if f"DSN_{role.upper()}" in given
             },
+            origin=_origin("ORIGIN", given),
+            heads=_path("HEADS", given),
+            heads_file=_path("HEADS_FILE", given),
         )
 
 
@@ -125,6 +144,17 @@ def _one_of(name: str, given: Mapping[str, str], known: tuple[str, ...]) -> str:
     if value not in known:
         raise SettingUnclear(PREFIX + name, " or ".join(known))
     return value
+
+
+def _origin(name: str, given: Mapping[str, str]) -> str:
+    value = given.get(name, ORIGIN)
+    if not _NAME.fullmatch(value):
+        raise SettingUnclear(PREFIX + name, "a URL without its scheme, such as portal.example.org")
+    return value
+
+
+def _path(name: str, given: Mapping[str, str]) -> Path | None:
+    return Path(given[name]) if name in given else None
 
 
 def _count(name: str, given: Mapping[str, str]) -> int:

@@ -22,6 +22,7 @@ from api.cli.place import RUNNING
 from api.house import House, open_house
 from api.serving import listen, serving
 from api.settings import Settings
+from api.signing import signing
 from demo.people import ORGANIZATIONS, PEOPLE, Person
 from demo.seed import Seeded, seed
 from projections.catalogue import PROJECTIONS
@@ -133,7 +134,11 @@ async def running(servers: Servers, port: int, tell: Tell) -> AsyncIterator[Demo
     listener = listen(port)
     issuer = DemoIssuer.load_or_create(folder / "issuer.pem")
     verifier = TokenVerifier({DEMO_ISSUER: issuer.issuer}, "anamnesis", profile="demo")
-    async with open_house(servers.settings) as house, projecting_apart(house) as projector:
+    async with (
+        open_house(servers.settings) as house,
+        projecting_apart(house) as projector,
+        signing(house),
+    ):
         stored, reports = await _people(house, folder, tell)
         app = application(house, verifier, development=True, projector=projector)
         async with serving(app, listener) as url:

@@ -11,6 +11,7 @@ from api.cli.amend import correct, relabel, withdraw
 from api.cli.anchor import anchor
 from api.cli.docs import docs
 from api.cli.doctor import doctor
+from api.cli.heads import heads
 from api.cli.imports import imports
 from api.cli.migrate import migrate
 from api.cli.rebuild import rebuild
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 for command in (
-    anchor, correct, docs, doctor, imports, migrate, rebuild, relabel, repair, replay, serve,
+    anchor, correct, docs, doctor, heads, imports, migrate, rebuild, relabel, repair, replay, serve,
     verify, withdraw, *ACTS,
 ):  # fmt: skip
     main.add_command(command)

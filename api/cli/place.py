@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from adapters.embedded import EmbeddedServerError, start_postgres
+from adapters.heads import HeadsUnreadable, KeptHeadDamaged
 from adapters.keys import KeyRefused
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.rebuild import RebuildUnderWay
@@ -29,8 +30,9 @@ RUNNING = "running.json"
 ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
-    ClockSkew, EmbeddedServerError, KeyRefused, LogUnavailable, PortTaken, PositionTimeout,
-    ProjectorNotStarted, RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown,
+    ClockSkew, EmbeddedServerError, HeadsUnreadable, KeptHeadDamaged, KeyRefused, LogUnavailable,
+    PortTaken, PositionTimeout, ProjectorNotStarted, RebuildUnderWay, SettingMissing,
+    SettingUnclear, SettingUnknown,
 )  # fmt: skip
 
 

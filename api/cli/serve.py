@@ -16,6 +16,7 @@ from api.house import open_house
 from api.metrics import Metrics, metrics_application
 from api.serving import listen, serving
 from api.settings import Settings
+from api.signing import signing
 
 
 @click.command()
@@ -42,6 +43,7 @@ async def _serve(settings: Settings, port: int, metrics_port: int | None) -> Non
     async with contextlib.AsyncExitStack() as stack:
         house = await stack.enter_async_context(open_house(settings))
         projector = await stack.enter_async_context(projecting_apart(house))
+        metrics.watch(await stack.enter_async_context(signing(house)))
         if metrics_port is not None:
             page = serving(metrics_application(metrics, house), listen(metrics_port))
             click.echo(f"metrics at {await stack.enter_async_context(page)}/metrics")

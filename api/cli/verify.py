@@ -15,6 +15,7 @@ from adapters.proofs.findings import Verification
 from api.cli.place import placed, settings_at
 from api.cli.progressing import progress_bar
 from api.house import House, open_house
+from api.signing import signed_anchors
 
 
 @click.command()
@@ -26,15 +27,29 @@ from api.house import House, open_house
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A file of roots kept outside (`anamnesis anchor`), which the log must still have.",
 )
+@click.option(
+    "--heads",
+    "taken",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="A file of signed heads that was taken outside (ANAMNESIS_HEADS_FILE); may be repeated.",
+)
 @placed
-def verify(tenant: str | None, as_json: bool, anchored: Path | None, folder: Path) -> None:
+def verify(
+    tenant: str | None,
+    as_json: bool,
+    anchored: Path | None,
+    taken: tuple[Path, ...],
+    folder: Path,
+) -> None:
     """Check the whole log; exit 1 and name the first wrong position when something is wrong.
 
-    No log at all is wrong, too.
+    The log must still begin with what this machine signed last. No log at all is wrong, too.
     """
 
     try:
         anchors = anchors_in(anchored.read_text("utf-8")) if anchored else []
+        heads = [path.read_text("utf-8") for path in taken]
     except AnchorUnreadable as error:
         raise click.UsageError(f"{type(error).__doc__} [{error}]") from error
 
@@ -42,7 +57,10 @@ def verify(tenant: str | None, as_json: bool, anchored: Path | None, folder: Pat
         with settings_at(folder) as settings:
             async with open_house(settings) as house:
                 chosen = [tenant] if tenant else await house.tenants()
-                checked = [await _one(house, name, as_json, anchors) for name in chosen]
+                checked = []
+                for name in chosen:
+                    held = [*anchors, *await signed_anchors(house, name, *heads)]
+                    checked.append(await _one(house, name, as_json, held))
                 return bool(checked) and all(checked)
 
     raise SystemExit(0 if asyncio.run(run()) else 1)

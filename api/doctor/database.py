@@ -23,6 +23,12 @@ STRONG = """SELECT rolname FROM pg_roles WHERE rolname LIKE 'anamnesis\\_%'
   AND (rolsuper OR rolbypassrls OR rolcreaterole) ORDER BY 1"""
 
 
+UNSIGNED = """SELECT tenant FROM log_head h WHERE position > 0
+  AND committed_at < clock_timestamp() - interval '1 minute' AND position >
+    (SELECT coalesce(max(s.position), 0) FROM signed_head s WHERE s.tenant = h.tenant)
+  ORDER BY tenant"""
+
+
 @dataclass(frozen=True, slots=True)
 class Surgery:
     """The owner's connection and the settings that led to it."""
@@ -150,6 +156,13 @@ async def _lag(at: Surgery) -> Seen:
     return expect(behind < LAG, f"{behind} events behind", f"{behind} events behind", "warning")
 
 
+async def _signed(at: Surgery) -> Seen:
+    behind = [row["tenant"] for row in await at.owner.fetch(UNSIGNED)]
+    return expect(
+        not behind, "every log's head is signed", f"unsigned: {', '.join(behind)}", "warning"
+    )
+
+
 async def _set_aside(at: Surgery) -> Seen:
     rows = await at.owner.fetch("SELECT consumer, count(*) AS n FROM dead_letter GROUP BY 1")
     found = ", ".join(f"{row['n']} in {row['consumer']}" for row in rows)
@@ -178,5 +191,8 @@ DATABASE: tuple[Check[Surgery], ...] = (
     Check("tenant-keys", "Restore the root key and key store of this database.", _tenant_keys),
     Check("read-models", "Start `anamnesis serve`, or `anamnesis rebuild NAME`.", _versions),
     Check("projector-lag", "Look whether `anamnesis serve` runs and what it logs.", _lag),
+    Check(
+        "signed-heads", "Look whether `anamnesis serve` runs, and for heads.* in its log.", _signed
+    ),
     Check("set-aside", "Read table dead_letter; after the fix `anamnesis rebuild`.", _set_aside),
 )

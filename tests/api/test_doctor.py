@@ -65,6 +65,10 @@ AILMENTS = [
     Ailment("read-models", "UPDATE checkpoint SET version = 0 WHERE projection = 'care'"),
     Ailment("projector-lag", "UPDATE log_head SET position = 1000000"),
     Ailment(
+        "signed-heads",
+        "UPDATE log_head SET position = 5, committed_at = now() - interval '2 minutes'",
+    ),
+    Ailment(
         "set-aside",
         "INSERT INTO dead_letter (tenant, consumer, position, type, error)"
         " VALUES ('riverside', 'care', 1, 'care.encounter-reported', 'KeyError')",

@@ -8,6 +8,7 @@ import pytest
 from api.app import application
 from api.auth.tokens import DEMO_ISSUER, TokenVerifier
 from api.metrics import Metrics, metrics_application
+from api.signing import signing
 from tests.api.world import URL, World
 
 pytestmark = pytest.mark.anyio
@@ -69,3 +70,12 @@ async def test_no_label_is_a_word_of_a_client_a_tenant_or_an_id(world: World) ->
     projections = set(re.findall(r'projection="([a-z-]+)"', page))
     assert values == known | bounds | projections
     assert not re.search(r"(?i)canary|secret|riverside|chart_|account_", page)
+
+
+async def test_the_page_says_how_the_signing_of_heads_goes(world: World) -> None:
+    metrics = Metrics()
+    async with signing(world.house) as duty:
+        metrics.watch(duty)
+        page = (await metrics.page(world.house)).decode()
+    assert re.search(r"^anamnesis_head_unsigned_seconds \d", page, re.MULTILINE)
+    assert "anamnesis_heads_refused 0.0" in page

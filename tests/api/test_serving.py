@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,10 +118,11 @@ async def test_production_hides_the_shape_of_the_schema(world: World) -> None:
     assert "Condition" not in answer.text
 
 
-@pytest.mark.parametrize(("profile", "status"), [("production", 405), ("development", 401)])
-async def test_serve_takes_the_text_of_a_query_in_a_url_in_the_development_profile_only(
-    world: World, profile: str, status: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+@contextlib.asynccontextmanager
+async def served(
+    world: World, profile: str, capsys: pytest.CaptureFixture[str]
+) -> AsyncIterator[str]:
+    """The URL of `anamnesis serve`."""
     serving_it = asyncio.create_task(
         _serve(replace(world.house.settings, profile=profile), 0, None)
     )
@@ -130,12 +132,32 @@ async def test_serve_takes_the_text_of_a_query_in_a_url_in_the_development_profi
             assert not serving_it.done()
             await asyncio.sleep(0.01)
             said += capsys.readouterr().out
-        url = said.split()[-1]
-        async with httpx2.AsyncClient(timeout=60) as client:
-            answer = await client.get(url, params={"query": "{ me { id } }"})
+        yield said.split()[-1]
     finally:
         serving_it.cancel()
         await asyncio.wait({serving_it})
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().remove_signal_handler(number)
+
+
+@pytest.mark.parametrize(("profile", "status"), [("production", 405), ("development", 401)])
+async def test_serve_takes_the_text_of_a_query_in_a_url_in_the_development_profile_only(
+    world: World, profile: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(world, profile, capsys) as url, httpx2.AsyncClient(timeout=60) as client:
+        answer = await client.get(url, params={"query": "{ me { id } }"})
     assert answer.status_code == status
+
+
+async def test_serve_signs_the_heads_of_the_logs(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner = await asyncpg.connect(world.house.settings.dsn)
+    async with served(world, "production", capsys), asyncio.timeout(20):
+        while True:
+            signed = await owner.fetchval("SELECT max(position) FROM signed_head")
+            if signed == await owner.fetchval("SELECT max(position) FROM log_head"):
+                break
+            await asyncio.sleep(0.02)
+    await owner.close()
+    assert signed > 0

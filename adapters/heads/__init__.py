@@ -1,0 +1,19 @@
+"""Signed heads of logs: made from what is kept outside the database, and taken outside it."""
+
+from adapters.heads.duty import HeadDuty
+from adapters.heads.kept import HeadFile, KeptHead, KeptHeadDamaged
+from adapters.heads.outlets import FileOutlet, HeadsUnreadable, Outlet, heads_in
+from adapters.heads.signer import HeadSigner, LogForked
+
+__all__ = [
+    "FileOutlet",
+    "HeadDuty",
+    "HeadFile",
+    "HeadSigner",
+    "HeadsUnreadable",
+    "KeptHead",
+    "KeptHeadDamaged",
+    "LogForked",
+    "Outlet",
+    "heads_in",
+]

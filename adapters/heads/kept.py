@@ -1,0 +1,98 @@
+"""What a signer keeps of a log outside its database: the last head it signed, and that head's tree.
+
+Whoever can rewrite the database cannot rewrite this. The next head is made from the kept frontier
+and the leaves since, never from what the database says of itself.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from adapters.keys.files import sync_folder
+from adapters.proofs.merkle import Frontier
+from adapters.proofs.notes import Checkpoint, Note, NoteRefused, NoteUnreadable, VerifierKey
+
+
+class KeptHeadDamaged(Exception):
+    """A kept head is damaged, or of another log or key. Restore its file, or begin anew without it
+    and say why: heads that were taken outside still hold the log to what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHead:
+    """A signed head and the frontier of its tree, which the next one is made from."""
+
+    note: Note
+    frontier: Frontier
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The head that the note tells."""
+        return Checkpoint.of(self.note.text)
+
+
+class _Stored(msgspec.Struct):
+    note: str
+    frontier: list[bytes]
+
+
+class HeadFile:
+    """The kept head of one log, in a file that is replaced as a whole and durably."""
+
+    def __init__(self, path: Path, key: VerifierKey) -> None:
+        """`key` is the one that the head must be signed with; its name is the log's origin."""
+        self._path = path
+        self._key = key
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Whether this process alone has the file, for as long as the context is open."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(lock)
+
+    def load(self) -> KeptHead | None:
+        """The kept head; None where none was ever kept. Raises KeptHeadDamaged."""
+        try:
+            stored = msgspec.json.decode(self._path.read_bytes(), type=_Stored)
+        except FileNotFoundError:
+            return None
+        except (msgspec.DecodeError, UnicodeError):
+            raise KeptHeadDamaged(self._path.name) from None
+        try:
+            note = Note.of(stored.note)
+            note.check([self._key])
+            checkpoint = Checkpoint.of(note.text)
+        except (NoteUnreadable, NoteRefused):
+            raise KeptHeadDamaged(self._path.name) from None
+        frontier = Frontier()
+        frontier.size, frontier.nodes = checkpoint.size, stored.frontier
+        whole = len(stored.frontier) == checkpoint.size.bit_count()
+        if checkpoint.origin != self._key.name or not whole or frontier.root() != checkpoint.root:
+            raise KeptHeadDamaged(self._path.name)
+        return KeptHead(note, frontier)
+
+    def keep(self, head: KeptHead) -> None:
+        """Put the head in the place of the one before; it is on the disk on return."""
+        draft = self._path.with_suffix(".draft")
+        stored = _Stored(str(head.note), head.frontier.nodes)
+        descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(stored))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)
+        sync_folder(self._path.parent)

@@ -1,0 +1,91 @@
+"""The heads of a house's logs, signed with keys that no database has."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from adapters.heads import (
+    FileOutlet,
+    HeadDuty,
+    HeadFile,
+    HeadSigner,
+    HeadsUnreadable,
+    heads_in,
+)
+from adapters.keys import KeyTree
+from adapters.proofs.anchors import Anchor
+from adapters.proofs.notes import Checkpoint, NoteKey, NoteRefused, NoteUnreadable, VerifierKey
+from api.house import House, ended
+from api.settings import Settings
+
+_PURPOSE = "log-head"
+MOST_HEADS = 64
+"""The last head covers all events before it; others say where a log was changed."""
+
+
+async def head_key(keys: KeyTree, settings: Settings, tenant: str) -> NoteKey:
+    """The key that signs a tenant's heads, under the name of the log (C2SP: its origin).
+
+    Derived from the tenant's key, which no database has, and the same for as long as that lives.
+    """
+    seed = await keys.tenant_secret(tenant, _PURPOSE)
+    return NoteKey(f"{settings.origin}/{tenant}", Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def head_file(settings: Settings, key: NoteKey, tenant: str) -> HeadFile:
+    """Where the last signed head of a tenant is kept on this machine."""
+    return HeadFile(settings.kept_heads / f"{tenant}.json", key.verifier())
+
+
+@asynccontextmanager
+async def signing(house: House) -> AsyncIterator[HeadDuty]:
+    """Heads are signed while the context is open, by this process or another one beside it."""
+    settings = house.settings
+    dsn = settings.role_dsn("worker")
+    outlets = [FileOutlet(settings.heads_file)] if settings.heads_file is not None else []
+    async with asyncpg.create_pool(dsn, min_size=0, max_size=2) as pool:
+
+        async def signer_of(tenant: str) -> HeadSigner:
+            key = await head_key(house.keys, settings, tenant)
+            return HeadSigner(pool, tenant, key, head_file(settings, key, tenant), outlets)
+
+        duty = HeadDuty(signer_of, lambda: asyncpg.connect(dsn))
+        task = asyncio.create_task(duty.run(await house.tenants()), name="heads")
+        try:
+            yield duty
+        finally:
+            duty.stop()
+            await ended(task)
+
+
+async def signed_anchors(house: House, tenant: str, *taken: str) -> list[Anchor]:
+    """What the heads outside the database hold a tenant's log to: the kept one, and those in texts
+    of file outlets. Raises KeptHeadDamaged, and HeadsUnreadable also for one that nobody signed.
+    """
+    settings = house.settings
+    key = await head_key(house.keys, settings, tenant)
+    kept = await asyncio.to_thread(head_file(settings, key, tenant).load)
+    texts = list(taken)
+    if settings.heads_file is not None and settings.heads_file.exists():
+        texts.append(await asyncio.to_thread(settings.heads_file.read_text, "utf-8"))
+    heads = {kept.checkpoint} if kept is not None else set()
+    for text in texts:
+        heads |= _checked(text, tenant, key.verifier())
+    ordered = sorted(heads, key=lambda head: head.size)
+    step = max(1, len(ordered) // MOST_HEADS)
+    return [Anchor(tenant, head.size, head.root.hex()) for head in ordered[::-step]]
+
+
+def _checked(text: str, tenant: str, key: VerifierKey) -> set[Checkpoint]:
+    heads = set()
+    for whose, note in heads_in(text):
+        if whose == tenant:
+            try:
+                note.check([key])
+                heads.add(Checkpoint.of(note.text))
+            except (NoteRefused, NoteUnreadable):
+                raise HeadsUnreadable(f"a head of {tenant} that its key did not sign") from None
+    return heads
