@@ -10,6 +10,7 @@ from bench import (
     cost,
     dashboard,
     importing,
+    kit,
     overload,
     reads,
     rebuild,
@@ -28,6 +29,7 @@ BENCHES = {
     "dashboard": dashboard.lines,
     "cost": cost.lines,
     "verify": verify.lines,
+    "kit": kit.lines,
     "rebuild": rebuild.lines,
     "append": append.lines,
 }

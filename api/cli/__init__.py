@@ -9,6 +9,7 @@ import click
 
 from api.cli.amend import correct, relabel, withdraw
 from api.cli.anchor import anchor
+from api.cli.audit import audit
 from api.cli.docs import docs
 from api.cli.doctor import doctor
 from api.cli.heads import heads
@@ -50,7 +51,7 @@ def main() -> None:
 
 
 for command in (
-    anchor, correct, docs, doctor, heads, imports, migrate, rebuild, relabel, repair, replay, serve,
-    verify, withdraw, *ACTS,
+    anchor, audit, correct, docs, doctor, heads, imports, migrate, rebuild, relabel, repair,
+    replay, serve, verify, withdraw, *ACTS,
 ):  # fmt: skip
     main.add_command(command)

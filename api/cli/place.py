@@ -13,12 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from adapters.embedded import EmbeddedServerError, start_postgres
-from adapters.heads import HeadsUnreadable, KeptHeadDamaged
+from adapters.heads import HeadsUnreadable, KeptHeadDamaged, LogForked
 from adapters.keys import KeyRefused
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
 from api.apart import ProjectorNotStarted
+from api.exporting import NothingToExport
 from api.house import ClockSkew, House, open_house, projecting
 from api.serving import PortTaken
 from api.settings import SettingMissing, Settings, SettingUnclear, SettingUnknown
@@ -30,9 +31,9 @@ RUNNING = "running.json"
 ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
-    ClockSkew, EmbeddedServerError, HeadsUnreadable, KeptHeadDamaged, KeyRefused, LogUnavailable,
-    PortTaken, PositionTimeout, ProjectorNotStarted, RebuildUnderWay, SettingMissing,
-    SettingUnclear, SettingUnknown,
+    ClockSkew, EmbeddedServerError, HeadsUnreadable, KeptHeadDamaged, KeyRefused, LogForked,
+    LogUnavailable, NothingToExport, PortTaken, PositionTimeout, ProjectorNotStarted,
+    RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown,
 )  # fmt: skip
 
 

@@ -3,16 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import click
 import msgspec
 
 from adapters.postgres.trail import Trail
-from api.cli.charts import given_chart, revealed
 from api.cli.place import house_at, named_operator, only_tenant, operator_actor, placed
+from api.cli.selecting import meant, selecting
 from api.house import House
 from domain import audit
 from domain.audit import RecordReplay, Selection
@@ -21,57 +20,30 @@ from domain.kernel.event import Erased, Recorded, Unknown
 from domain.kernel.perform import Request
 
 PAGE = 500
-_MOMENTS = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
-
-
-def _utc(_context: object, _option: object, moment: datetime | None) -> datetime | None:
-    """A moment without a zone is UTC, wherever this machine is."""
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)
 
 
 @click.command()
 @click.option("--tenant", help="Whose log; may be left out where there is one.")
-@click.option(
-    "--chart", callback=given_chart, help="Only about this chart (chart_... or stream id)."
-)
-@click.option("--actor", help="Only events by this actor.")
-@click.option("--stream", type=click.UUID, help="Only events of this stream.")
-@click.option("--since", type=_MOMENTS, callback=_utc, help="From then; UTC without a zone.")
-@click.option("--until", type=_MOMENTS, callback=_utc, help="Before; UTC without a zone.")
-@click.option("--at", "upto", type=click.IntRange(min=1), help="Nothing after this position.")
+@selecting
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @named_operator
 @placed
 def replay(
     tenant: str | None,
-    chart: str | None,
-    actor: str | None,
-    stream: UUID | None,
-    since: datetime | None,
-    until: datetime | None,
-    upto: int | None,
+    selection: Selection,
     as_json: bool,
     operator: str,
     reason: str,
     folder: Path,
 ) -> None:
     """Show events in the order of the log. The replay itself is an event, written first."""
-    if not any((chart, actor, stream, since, until, upto)):
+    if selection == Selection():
         raise click.UsageError("say what to replay: --chart, --actor, --stream, --since, --until")
-    selection = Selection(
-        actor=actor,
-        stream=None if stream is None else str(stream),
-        since=since,
-        until=until,
-        upto=upto,
-    )
 
     async def show() -> None:
         async with house_at(folder) as house:
             chosen = await only_tenant(house, tenant)
-            about = replace(selection, chart=chart and await revealed(house, chosen, chart))
+            about = await meant(house, chosen, selection)
             who = operator_actor(chosen, operator, reason)
             async for event in replayed(house, about, who):
                 click.echo(as_line(event) if as_json else as_words(event))

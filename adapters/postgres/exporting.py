@@ -1,0 +1,100 @@
+"""Reads a tenant's log for an audit export: entries, leaves, and the heads that were published.
+
+Short read-only transactions with the auditor's role; events never change, so that one snapshot is
+not needed, and an export of a long log holds nothing open.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from hashlib import sha256
+
+import asyncpg
+
+from adapters.proofs.exports import Entry
+from adapters.proofs.notes import Note, NoteUnreadable
+from adapters.proofs.paths import Leaves, inclusion_path
+from adapters.proofs.span import MICROS_TO_2000
+
+PORTION = 4_096
+_COLUMNS = """position, version, timestamptz_send(committed_at) AS at, header, context, salt,
+  sha256(body) AS body, leaf"""
+RANGE = f"""SELECT {_COLUMNS} FROM event
+  WHERE tenant = $1 AND position BETWEEN $2 AND $3 ORDER BY position"""
+CHOSEN = f"""SELECT {_COLUMNS} FROM event
+  WHERE tenant = $1 AND position = ANY($2::bigint[]) ORDER BY position"""
+LEAVES = """SELECT leaf FROM event WHERE tenant = $1 AND position BETWEEN $2 AND $3
+  ORDER BY position"""
+HEADS = """SELECT note FROM signed_head WHERE tenant = $1 AND position <= $2 ORDER BY position"""
+
+
+class LogForExport:
+    """One tenant's log up to a signed head."""
+
+    def __init__(self, pool: asyncpg.Pool, tenant: str, size: int) -> None:
+        """`pool` has connections of the auditor's role, `size` is the head's."""
+        self._pool = pool
+        self._tenant = tenant
+        self._size = size
+
+    async def heads(self) -> list[Note]:
+        """The published heads up to the size, oldest first; what is no note is left out."""
+        notes = []
+        for row in await self._fetch(HEADS, self._tenant, self._size):
+            try:
+                notes.append(Note.of(row["note"].decode("utf-8", "replace")))
+            except NoteUnreadable:
+                continue
+        return notes
+
+    async def tree(self) -> Leaves:
+        """The tree of the leaves as they are stored: 64 bytes of memory for each event."""
+        leaves: list[bytes] = []
+        for low in range(0, self._size, PORTION):
+            upto = min(low + PORTION, self._size)
+            rows = await self._fetch(LEAVES, self._tenant, low + 1, upto)
+            leaves += [row["leaf"] for row in rows]
+        return Leaves(leaves)
+
+    async def all(self) -> AsyncIterator[Sequence[Entry]]:
+        """Every entry, in portions."""
+        for low in range(0, self._size, PORTION):
+            upto = min(low + PORTION, self._size)
+            rows = await self._fetch(RANGE, self._tenant, low + 1, upto)
+            yield [_entry(row, None) for row in rows]
+
+    async def chosen(
+        self, positions: Sequence[int], tree: Leaves
+    ) -> AsyncIterator[Sequence[Entry]]:
+        """The entries at these positions with their paths, in portions."""
+        for low in range(0, len(positions), PORTION):
+            rows = await self._fetch(CHOSEN, self._tenant, list(positions[low : low + PORTION]))
+            yield [
+                _entry(row, inclusion_path(tree, row["position"] - 1, self._size)) for row in rows
+            ]
+
+    async def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(
+                "SELECT set_config('anamnesis.tenant', $1, true)", self._tenant
+            )
+            rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+            return rows
+
+
+def _entry(row: asyncpg.Record, path: Sequence[bytes] | None) -> Entry:
+    return Entry(
+        position=row["position"],
+        version=row["version"],
+        at=int.from_bytes(row["at"], "big", signed=True) + MICROS_TO_2000,
+        # What is no UTF-8 was tampered with, and its replacement does not hash to the leaf.
+        header=row["header"].decode("utf-8", "replace"),
+        context=row["context"].decode("utf-8", "replace"),
+        salt=row["salt"],
+        body=row["body"],
+        leaf=row["leaf"],
+        path=path,
+    )
+
+
+def context_hash(entry: Entry) -> bytes:
+    """What a receipt has in the place of the context."""
+    return sha256(entry.salt + entry.context.encode()).digest()

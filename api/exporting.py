@@ -1,0 +1,174 @@
+"""Audit exports: a file that shows who did what, and proves offline that it is the log's.
+
+The disclosure is on record before the file begins, and the file ends at a head that is signed for
+it, so that also the newest events are proven.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+import asyncpg
+
+from adapters.heads import HeadSigner
+from adapters.postgres.exporting import LogForExport, context_hash
+from adapters.postgres.trail import Trail
+from adapters.proofs.exports import (
+    FORMAT,
+    RECEIPT,
+    EventReceipt,
+    Exported,
+    HeadLine,
+    line,
+)
+from adapters.proofs.notes import Checkpoint, Note, NoteKey, NoteRefused, NoteUnreadable
+from adapters.proofs.paths import Leaves, consistency_path, inclusion_path
+from adapters.proofs.receipts import Receipt
+from api.house import House
+from api.signing import head_file, head_key
+from domain import audit
+from domain.audit import RecordReplay, Selection
+from domain.kernel.context import Actor
+from domain.kernel.perform import Request
+
+MOST_HEADS = 64
+TRAIL_SECONDS = 60
+Moved = Callable[[int, int], None]
+
+
+class NothingToExport(LookupError):
+    """No event is selected, or the log has none. Choose another selection."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """The log up to the head that an export ends with."""
+
+    key: NoteKey
+    head: Note
+    size: int
+    log: LogForExport
+
+
+async def export(
+    house: House, selection: Selection | None, who: Actor, moved: Moved
+) -> AsyncGenerator[bytes, None]:
+    """The lines of an export of the selected events, or of all; `moved` is told how many there are.
+
+    Raises NothingToExport, LogForked, and KeptHeadDamaged.
+    """
+    positions = None if selection is None else await _positions(house, selection, who)
+    what, chart = (selection.text, selection.chart) if selection else ("all", None)
+    await _record(house, what, positions, who, chart)
+    signed = await _signed(house, who.tenant)
+    count = signed.size if positions is None else len(positions)
+    tree = None if positions is None else await signed.log.tree()
+    yield line(
+        Exported(
+            format=FORMAT,
+            tenant=who.tenant,
+            keys=[signed.key.verifier().text],
+            selection=what,
+            whole=positions is None,
+            events=count,
+            made=house.log.now().isoformat(),
+        )
+    )
+    for head in await _chain(signed, tree):
+        yield line(head)
+    if positions is None or tree is None:
+        portions = signed.log.all()
+    else:
+        portions = signed.log.chosen(positions, tree)
+    done = 0
+    async for portion in portions:
+        for entry in portion:
+            yield line(entry)
+        done += len(portion)
+        moved(done, count)
+
+
+async def receipt(house: House, position: int, who: Actor) -> bytes:
+    """The receipt of one event. Raises as `export`."""
+    await _record(house, f"receipt of {position}", [position], who)
+    signed = await _signed(house, who.tenant)
+    if not 0 < position <= signed.size:
+        raise NothingToExport(str(position))
+    tree = await signed.log.tree()
+    [[entry]] = [portion async for portion in signed.log.chosen([position], tree)]
+    path = inclusion_path(tree, position - 1, signed.size)
+    return line(
+        EventReceipt(
+            format=RECEIPT,
+            key=signed.key.verifier().text,
+            position=position,
+            version=entry.version,
+            at=entry.at,
+            header=entry.header,
+            context=context_hash(entry),
+            body=entry.body,
+            proof=str(Receipt(position - 1, tuple(path), signed.head)),
+        )
+    )
+
+
+async def _positions(house: House, selection: Selection, who: Actor) -> list[int]:
+    trail = Trail(house.auditor, house.keys, who.tenant)
+    head = await trail.head()
+    await house.progress.reach(who.tenant, head, ["audit"], seconds=TRAIL_SECONDS)
+    positions = await trail.positions(replace(selection, upto=min(head, selection.upto or head)))
+    if not positions:
+        raise NothingToExport(who.tenant)
+    return positions
+
+
+async def _record(
+    house: House, what: str, positions: Sequence[int] | None, who: Actor, chart: str | None = None
+) -> None:
+    wish = RecordReplay(
+        trail=audit.trail_of(who, house.log.now()),
+        selection=f"export {what}",
+        count=0 if positions is None else len(positions),
+        chart=chart,
+        first=positions[0] if positions else None,
+        last=positions[-1] if positions else None,
+    )
+    await house.do(Request(command=wish, actor=who, key=str(uuid4())))
+
+
+async def _signed(house: House, tenant: str) -> _Signed:
+    """The log up to the head of this moment, which is signed now unless it is already."""
+    settings = house.settings
+    key = await head_key(house.keys, settings, tenant)
+    file = head_file(settings, key, tenant)
+    async with asyncpg.create_pool(settings.role_dsn("worker"), min_size=0, max_size=1) as pool:
+        await HeadSigner(pool, tenant, key, file).sign()
+    kept = file.load()
+    if kept is None:
+        raise NothingToExport(tenant)
+    size = kept.checkpoint.size
+    return _Signed(key, kept.note, size, LogForExport(house.auditor, tenant, size))
+
+
+async def _chain(signed: _Signed, tree: Leaves | None) -> list[HeadLine]:
+    """Published heads, evenly chosen, and the last one, each with its path from the one before.
+
+    With all entries at hand roots are worked out from these, and no paths are needed.
+    """
+    known = {signed.size: signed.head}
+    for note in await signed.log.heads():
+        try:
+            note.check([signed.key.verifier()])
+            known.setdefault(Checkpoint.of(note.text).size, note)
+        except (NoteRefused, NoteUnreadable):
+            # Nobody signed it, so somebody put it there; `verify` tells more.
+            continue
+    sizes = sorted(known)
+    step = max(1, len(sizes) // MOST_HEADS)
+    chosen = sorted(sizes[::-step])
+    lines, before = [], 0
+    for size in chosen:
+        since = consistency_path(tree, before, size) if tree is not None and before else ()
+        lines.append(HeadLine(str(known[size]), since))
+        before = size
+    return lines

@@ -1,0 +1,1 @@
+"""What officers and patients are given to check us with."""

@@ -1,0 +1,249 @@
+"""docs/kit/verify.py shows that an export is the log's, and names whatever is not."""
+
+import json
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kit.conftest import HERE, Exports, Json
+
+
+def entries(lines: list[Json]) -> list[Json]:
+    return [line for line in lines if "position" in line]
+
+
+def test_the_whole_log_is_shown_with_everybody_who_acted_and_every_kind(exports: Exports) -> None:
+    path = exports.whole()
+    code, said = exports.officer.verify(path)
+    assert code == 0
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    kinds = exports.console.rows(
+        "SELECT type, count(*) AS n FROM event WHERE tenant = 'riverside' AND position <= %s"
+        " GROUP BY type ORDER BY type",
+        lines[0]["events"],
+    )
+    assert re.findall(r"^ +(\d+)  ([a-z.-]+)$", said, re.MULTILINE) == [
+        (str(kind["n"]), kind["type"]) for kind in kinds
+    ]
+    assert lines[0]["events"] == len(entries(lines)) == exports.console.head()
+    assert sum("head" in line for line in lines) >= 3
+    assert "These are all events of that log" in said
+    assert said.endswith("OK\n")
+
+
+def test_no_content_of_a_record_is_in_an_export(exports: Exports) -> None:
+    said = exports.whole().read_text()
+    for name in ("Delgado", "Rosa", "Omar", "Haddad"):
+        assert name not in said
+
+
+def test_the_export_is_on_record_and_in_itself(exports: Exports) -> None:
+    chart = exports.chart()
+    before = exports.console.head()
+    exports.export("one.jsonl", "--chart", chart)
+    (row,) = exports.console.rows(
+        "SELECT type, header, context FROM event WHERE tenant = 'riverside' AND position > %s",
+        before,
+    )
+    assert row["type"] == "audit.audit-replayed"
+    assert json.loads(row["header"])["chart"] == chart
+    assert json.loads(row["context"])["reason"] == "a request of the patient"
+
+
+@pytest.mark.parametrize("selection", ["--chart", "--actor", "--since"])
+def test_a_part_is_proven_event_by_event_and_says_what_it_does_not_show(
+    exports: Exports, selection: str
+) -> None:
+    given = {
+        "--chart": (exports.chart(),),
+        "--actor": ("olga",),
+        "--since": ("2020-01-01", "--at", "40"),
+    }[selection]
+    path = exports.export("part.jsonl", selection, *given)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[0]["events"] == len(entries(lines)) > 0
+    assert all(len(line["path"]) * 32 <= 1024 for line in entries(lines))
+    code, said = exports.officer.verify(path)
+    assert code == 0, said
+    assert "cannot be shown by a part of the log" in said
+
+
+def test_a_receipt_shows_an_event_without_actor_and_session_in_2_kib(exports: Exports) -> None:
+    path = exports.receipt(7)
+    assert path.stat().st_size <= 2048
+    told = json.loads(path.read_text())
+    (row,) = exports.console.rows(
+        "SELECT context FROM event WHERE tenant = 'riverside' AND position = 7"
+    )
+    context = json.loads(row["context"])
+    for secret in ("actor", "session", "basis", "correlation"):
+        value = context.get(secret)
+        assert secret not in told
+        assert not value or str(value) not in path.read_text()
+    code, said = exports.officer.verify(path)
+    assert code == 0, said
+    assert "Receipt of event 7" in said
+
+
+def test_without_a_key_of_ones_own_the_file_only_fits_itself_and_says_so(
+    exports: Exports,
+) -> None:
+    code, said = exports.officer.verify(exports.whole(), trusting=False)
+    assert code == 0
+    assert "You named no key" in said
+    assert exports.officer.key in said
+
+
+Change = Callable[[list[Json]], None]
+
+
+def _edit(name: str, value: object) -> Change:
+    def change(lines: list[Json]) -> None:
+        entries(lines)[4][name] = value
+
+    return change
+
+
+def _swap(lines: list[Json]) -> None:
+    first = lines.index(entries(lines)[4])
+    lines[first], lines[first + 1] = lines[first + 1], lines[first]
+
+
+def _drop(lines: list[Json]) -> None:
+    lines.remove(entries(lines)[4])
+
+
+def _cut(lines: list[Json]) -> None:
+    del lines[-3:]
+
+
+def _cut_and_count(lines: list[Json]) -> None:
+    del lines[-3:]
+    lines[0]["events"] -= 3
+
+
+def _twice(lines: list[Json]) -> None:
+    lines.insert(lines.index(entries(lines)[4]), dict(entries(lines)[4]))
+
+
+def _headless(lines: list[Json]) -> None:
+    lines[:] = [line for line in lines if "head" not in line]
+
+
+def _other_root(lines: list[Json]) -> None:
+    head = next(line for line in lines if "head" in line)
+    parts = head["head"].split("\n")
+    parts[2] = "A" * 43 + "="
+    head["head"] = "\n".join(parts)
+
+
+CHANGES: dict[str, tuple[Change, str]] = {
+    "header": (_edit("header", "{}"), "event 5 is not as it was written"),
+    "context": (_edit("context", '{"actor":"nobody"}'), "event 5 is not as it was written"),
+    "body": (_edit("body", "A" * 43 + "="), "event 5 is not as it was written"),
+    "salt": (_edit("salt", "A" * 22 + "=="), "event 5 is not as it was written"),
+    "version": (_edit("version", 99), "event 5 is not as it was written"),
+    "time": (_edit("at", 0), "event 5 is not as it was written"),
+    "position": (_edit("position", 6), "after event 4 comes event 6"),
+    "leaf": (_edit("leaf", "A" * 43 + "="), "event 5 is not as it was written"),
+    "what is no base64": (_edit("salt", "***"), "is damaged"),
+    "reordered": (_swap, "after event 4 comes event 6"),
+    "dropped": (_drop, "after event 4 comes event 6"),
+    "cut off": (_cut, "are here"),
+    "cut off with its count": (_cut_and_count, "events, "),
+    "twice": (_twice, "after event 5 comes event 5"),
+    "without heads": (_headless, "there is no signed head"),
+    "another root": (_other_root, "is not signed by the log's key"),
+}
+
+
+@pytest.fixture
+def whole(exports: Exports) -> Path:
+    return exports.whole()
+
+
+def test_whatever_is_changed_in_an_export_is_found_and_named(exports: Exports, whole: Path) -> None:
+    assert exports.officer.findings(whole) == []
+    for name, (change, words) in CHANGES.items():
+        copy = exports.officer.changed(whole, change)
+        code, said = exports.officer.verify(copy)
+        assert code == 1, name
+        assert words in said, name
+        assert said.endswith("NOT AS WRITTEN\n")
+
+
+def test_a_key_of_somebody_else_is_not_the_log_s(exports: Exports, whole: Path) -> None:
+    (other,) = exports.console.lines("heads", "--tenant", "lakeside", "--json")
+    stranger = type(exports.officer)(exports.officer.folder, other["key"])
+    code, said = stranger.verify(whole)
+    assert code == 1
+    assert "not signed by the log's key" in said
+
+
+def test_a_changed_part_and_a_changed_receipt_are_found(exports: Exports) -> None:
+    part = exports.export("part.jsonl", "--actor", "olga")
+    receipt = exports.receipt(9)
+
+    def paths(lines: list[Json]) -> None:
+        first = entries(lines)[0]
+        first["path"] = [*first["path"][1:], first["path"][0]]
+
+    def since(lines: list[Json]) -> None:
+        heads = [line for line in lines if "head" in line]
+        heads[1]["since"] = heads[1]["since"][:-1]
+
+    for alter in (paths, since):
+        assert exports.officer.verify(exports.officer.changed(part, alter))[0] == 1
+    for name, value in (("context", "A" * 43 + "="), ("position", 10), ("at", 1), ("header", "{}")):
+        copy = exports.officer.changed(
+            receipt, lambda lines, n=name, v=value: lines[0].update({n: v})
+        )  # type: ignore[misc]
+        assert exports.officer.verify(copy)[0] == 1, name
+
+
+def test_a_flipped_byte_anywhere_is_never_taken_for_the_log(exports: Exports, whole: Path) -> None:
+    """Beyond the first line, which says of what the file is and is not signed."""
+    chance = random.Random(20)  # noqa: S311
+    content = whole.read_bytes()
+    begin = content.index(b"\n") + 1
+    for _ in range(60):
+        place = chance.randrange(begin, len(content))
+        changed = bytearray(content)
+        changed[place] ^= 1 << chance.randrange(7)
+        copy = exports.officer.folder / "flipped.jsonl"
+        copy.write_bytes(changed)
+        code, said = exports.officer.verify(copy)
+        meant = json_of(content) == json_of(bytes(changed))
+        assert (code == 0) == meant, (place, said)
+
+
+def json_of(content: bytes) -> list[object] | None:
+    try:
+        return [json.loads(line) for line in content.decode().split("\n")[1:-1]]
+    except ValueError:
+        return None
+
+
+def test_what_is_no_export_is_refused(exports: Exports) -> None:
+    path = exports.officer.folder / "other.json"
+    for content in ("", "[]", '{"format":"other"}', "no json", '{"format":"anamnesis-audit/1"}'):
+        path.write_text(content)
+        assert exports.officer.verify(path, trusting=False)[0] == 2
+    assert exports.officer.verify(exports.officer.folder / "nowhere")[0] == 2
+
+
+def test_an_export_says_what_it_needs_and_overwrites_nothing(exports: Exports) -> None:
+    path = exports.whole()
+    for words in (
+        (str(path), "--all"),
+        (str(path.with_name("new")),),
+        (str(path.with_name("new")), "--all", "--actor", "olga"),
+    ):
+        exports.console.run("audit", "export", *words, *HERE, code=2)
+    nobody = ("--actor", "nobody-of-this-name")
+    exports.console.run("audit", "export", str(path.with_name("n")), *nobody, *HERE, code=1)
+    exports.console.run("audit", "receipt", "99999", str(path.with_name("n")), *HERE, code=1)
+    assert [one.name for one in path.parent.iterdir() if one.is_file()] == [path.name]
