@@ -17,7 +17,17 @@ PREFIX = "ANAMNESIS_"
 NEEDED = ("DSN", "KEYS", "OBJECTS")
 _ROLE_DSNS = tuple(f"DSN_{role.upper()}" for role in ROLES)
 KNOWN = frozenset(
-    {*NEEDED, *_ROLE_DSNS, "PROFILE", "TRUSTED_ONLY", "IN_SERVICE", "ORIGIN", "HEADS", "HEADS_FILE"}
+    {
+        *NEEDED,
+        *_ROLE_DSNS,
+        "PROFILE",
+        "TRUSTED_ONLY",
+        "IN_SERVICE",
+        "ORIGIN",
+        "HEADS",
+        "HEADS_FILE",
+        "WITNESSES",
+    }
 )
 ORIGIN = "anamnesis.invalid"
 _NAME = re.compile(r"[A-Za-z0-9.-]+(/[A-Za-z0-9._-]+)*")
@@ -71,6 +81,8 @@ class Settings:
     heads: Path | None = None
     heads_file: Path | None = None
     """Signed heads are added to this file, too."""
+    witnesses: tuple[tuple[str, str], ...] = ()
+    """URL and verifier key of each witness that heads are brought to."""
 
     @property
     def kept_heads(self) -> Path:
@@ -98,7 +110,8 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS; ANAMNESIS_PROFILE (one of PROFILES),
         ANAMNESIS_TRUSTED_ONLY (1 or 0), ANAMNESIS_IN_SERVICE (operations at once), ANAMNESIS_ORIGIN
-        (of the logs), ANAMNESIS_HEADS (a folder), ANAMNESIS_HEADS_FILE, and per role
+        (of the logs), ANAMNESIS_HEADS (a folder), ANAMNESIS_HEADS_FILE, ANAMNESIS_WITNESSES
+        (pairs of URL and verifier key, all parted by spaces), and per role
         ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR, _TOOL.
 
         Raises SettingMissing, SettingUnclear or SettingUnknown with the variable's name.
@@ -128,6 +141,7 @@ class Settings:
             origin=_origin("ORIGIN", given),
             heads=_path("HEADS", given),
             heads_file=_path("HEADS_FILE", given),
+            witnesses=_pairs("WITNESSES", given),
         )
 
 
@@ -155,6 +169,19 @@ def _origin(name: str, given: Mapping[str, str]) -> str:
 
 def _path(name: str, given: Mapping[str, str]) -> Path | None:
     return Path(given[name]) if name in given else None
+
+
+def _pairs(name: str, given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    words = given.get(name, "").split()
+    pairs = tuple(zip(words[::2], words[1::2], strict=False))
+    sound = all(
+        url.startswith(("https://", "http://")) and key.count("+") >= 2 for url, key in pairs
+    )
+    if len(words) % 2 or not sound:
+        raise SettingUnclear(
+            PREFIX + name, "https://witness.example name+hash+key, several in a row"
+        )
+    return pairs
 
 
 def _count(name: str, given: Mapping[str, str]) -> int:

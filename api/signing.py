@@ -1,10 +1,11 @@
 """The heads of a house's logs, signed with keys that no database has."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
+import httpx2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.heads import (
@@ -13,8 +14,10 @@ from adapters.heads import (
     HeadFile,
     HeadSigner,
     HeadsUnreadable,
+    Outlet,
     heads_in,
 )
+from adapters.heads.cosigning import Cosigner, WitnessPlace, cosigning
 from adapters.keys import KeyTree
 from adapters.proofs.anchors import Anchor
 from adapters.proofs.notes import Checkpoint, NoteKey, NoteRefused, NoteUnreadable, VerifierKey
@@ -45,7 +48,9 @@ async def signing(house: House) -> AsyncIterator[HeadDuty]:
     """Heads are signed while the context is open, by this process or another one beside it."""
     settings = house.settings
     dsn = settings.role_dsn("worker")
-    outlets = [FileOutlet(settings.heads_file)] if settings.heads_file is not None else []
+    outlets: list[Outlet] = []
+    if settings.heads_file is not None:
+        outlets.append(FileOutlet(settings.heads_file))
     async with asyncpg.create_pool(dsn, min_size=0, max_size=2) as pool:
 
         async def signer_of(tenant: str) -> HeadSigner:
@@ -55,9 +60,45 @@ async def signing(house: House) -> AsyncIterator[HeadDuty]:
         duty = HeadDuty(signer_of, lambda: asyncpg.connect(dsn))
         task = asyncio.create_task(duty.run(await house.tenants()), name="heads")
         try:
-            yield duty
+            async with _witnessed(house, pool, outlets):
+                yield duty
         finally:
             duty.stop()
+            await ended(task)
+
+
+@asynccontextmanager
+async def _witnessed(
+    house: House, pool: asyncpg.Pool, outlets: Sequence[Outlet]
+) -> AsyncIterator[None]:
+    """Kept heads are brought to the witnesses while the context is open."""
+    settings, stop = house.settings, asyncio.Event()
+    if not settings.witnesses:
+        yield
+        return
+    places = [WitnessPlace(url, VerifierKey.of(key)) for url, key in settings.witnesses]
+    async with httpx2.AsyncClient() as client:
+
+        async def cosigners() -> dict[str, Cosigner]:
+            found = {}
+            for tenant in await house.tenants():
+                key = await head_key(house.keys, settings, tenant)
+                for place in places:
+                    found[f"{place.key.name} {tenant}"] = Cosigner(
+                        client=client,
+                        pool=pool,
+                        tenant=tenant,
+                        kept=head_file(settings, key, tenant),
+                        place=place,
+                        outlets=outlets,
+                    )
+            return found
+
+        task = asyncio.create_task(cosigning(cosigners, stop), name="witnesses")
+        try:
+            yield
+        finally:
+            stop.set()
             await ended(task)
 
 

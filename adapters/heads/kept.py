@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.keys.files import sync_folder
+from adapters.keys.files import replace
 from adapters.proofs.merkle import Frontier
 from adapters.proofs.notes import Checkpoint, Note, NoteRefused, NoteUnreadable, VerifierKey
 
@@ -48,6 +48,10 @@ class HeadFile:
         """`key` is the one that the head must be signed with; its name is the log's origin."""
         self._path = path
         self._key = key
+
+    def beside(self, name: str) -> "HeadFile":
+        """Another file of the same log in the same folder."""
+        return HeadFile(self._path.with_name(f"{self._path.stem}.{name}.json"), self._key)
 
     @contextmanager
     def held(self) -> Iterator[bool]:
@@ -87,12 +91,5 @@ class HeadFile:
 
     def keep(self, head: KeptHead) -> None:
         """Put the head in the place of the one before; it is on the disk on return."""
-        draft = self._path.with_suffix(".draft")
         stored = _Stored(str(head.note), head.frontier.nodes)
-        descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(stored))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
-        sync_folder(self._path.parent)
+        replace(self._path, msgspec.json.encode(stored))

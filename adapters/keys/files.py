@@ -1,4 +1,4 @@
-"""Creating a file once, whole and durably, also when several processes try."""
+"""Files created or replaced whole and durably, also when several processes try."""
 
 import os
 from pathlib import Path
@@ -17,6 +17,18 @@ def publish(draft: Path, path: Path) -> None:
     finally:
         draft.unlink()
         sync_folder(path.parent)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put the content in the place of what has the name `path`, whole and durably on return."""
+    draft = path.with_name(f".{path.name}.draft")
+    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,6 +21,7 @@ from api.cli.repair import repair
 from api.cli.replay import replay
 from api.cli.serve import serve
 from api.cli.verify import verify
+from api.cli.witness import witness
 from api.logs import configure
 
 
@@ -52,6 +53,6 @@ def main() -> None:
 
 for command in (
     anchor, audit, correct, docs, doctor, heads, imports, migrate, rebuild, relabel, repair,
-    replay, serve, verify, withdraw, *ACTS,
+    replay, serve, verify, withdraw, witness, *ACTS,
 ):  # fmt: skip
     main.add_command(command)

@@ -18,6 +18,7 @@ from adapters.keys import KeyRefused
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
+from adapters.proofs.notes import KeyUnreadable
 from api.apart import ProjectorNotStarted
 from api.exporting import NothingToExport
 from api.house import ClockSkew, House, open_house, projecting
@@ -31,8 +32,8 @@ RUNNING = "running.json"
 ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
-    ClockSkew, EmbeddedServerError, HeadsUnreadable, KeptHeadDamaged, KeyRefused, LogForked,
-    LogUnavailable, NothingToExport, PortTaken, PositionTimeout, ProjectorNotStarted,
+    ClockSkew, EmbeddedServerError, HeadsUnreadable, KeptHeadDamaged, KeyRefused, KeyUnreadable,
+    LogForked, LogUnavailable, NothingToExport, PortTaken, PositionTimeout, ProjectorNotStarted,
     RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown,
 )  # fmt: skip
 

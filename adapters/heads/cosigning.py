@@ -1,0 +1,159 @@
+"""Has kept heads cosigned by witnesses, beside the signing and never in its way.
+
+Source: C2SP tlog-witness v1. For each log and witness the head that was cosigned last is kept with
+its frontier, so that the path to the next one is made from that and the leaves since; a witness
+that says another size gets a path from all leaves.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import asyncpg
+import httpx2
+import structlog
+
+from adapters.heads.kept import HeadFile, KeptHead, KeptHeadDamaged
+from adapters.heads.outlets import Outlet
+from adapters.heads.signer import TENANT
+from adapters.heads.witness import SIZE_TYPE, request_of
+from adapters.proofs.grown import Grown
+from adapters.proofs.merkle import Frontier
+from adapters.proofs.notes import Note, NoteRefused, NoteUnreadable, VerifierKey
+from adapters.proofs.paths import Leaves, Tree, consistency_path
+
+PAUSE_S = 5.0
+SECONDS = 10.0
+PORTION = 8_192
+LEAVES = """SELECT leaf FROM event WHERE tenant = $1 AND position > $2 AND position <= $3
+  ORDER BY position LIMIT $4"""
+_log = structlog.get_logger("anamnesis.heads")
+
+
+class WitnessRefused(Exception):
+    """The witness did not cosign a head; the argument is the status of its answer, or 200 where its
+    key did not sign. 409 and 422 mean that it knows another history: compare both."""
+
+
+_FAILURES = (
+    WitnessRefused, KeptHeadDamaged, httpx2.HTTPError, LookupError, OSError, asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessPlace:
+    """Where a witness takes heads, and the key that it cosigns with."""
+
+    url: str
+    key: VerifierKey
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigner:
+    """Has the heads of one log cosigned by one witness."""
+
+    client: httpx2.AsyncClient
+    pool: asyncpg.Pool
+    tenant: str
+    kept: HeadFile
+    place: WitnessPlace
+    outlets: Sequence[Outlet] = ()
+
+    @property
+    def file(self) -> HeadFile:
+        """The head that this witness has cosigned last."""
+        of = sha256(self.place.key.text.encode()).hexdigest()[:16]
+        return self.kept.beside(f"witness-{of}")
+
+    async def cosign(self) -> bool:
+        """Whether the newest kept head is cosigned by now.
+
+        Raises WitnessRefused, KeptHeadDamaged, httpx2.HTTPError and what the database raises.
+        """
+        newest, before = await asyncio.to_thread(lambda: (self.kept.load(), self.file.load()))
+        if newest is None:
+            return False
+        if before is not None and before.frontier.size >= newest.frontier.size:
+            return True
+        old = before.frontier if before is not None else Frontier()
+        note = await self._asked(old.size, await self._path(old, newest), newest)
+        cosigned = KeptHead(note, newest.frontier)
+        await asyncio.to_thread(self.file.keep, cosigned)
+        for outlet in self.outlets:
+            await outlet.put(self.tenant, note)
+        return True
+
+    async def _path(self, old: Frontier, newest: KeptHead) -> list[bytes]:
+        if old.size == 0:
+            return []
+        leaves = await self._leaves(old.size, newest.frontier.size)
+        return _path(Grown(old, leaves), old.size, newest)
+
+    async def _asked(self, old: int, path: list[bytes], newest: KeptHead) -> Note:
+        """The note with the witness's line."""
+        answer = await self._post(request_of(old, path, newest.note))
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        if answer.status_code == 409 and kind == SIZE_TYPE and answer.text.strip().isdigit():
+            # It has another memory than ours of it: a path from whatever it knows.
+            known = int(answer.text)
+            if 0 < known <= newest.frontier.size and known != old:
+                tree = Leaves(await self._leaves(0, newest.frontier.size))
+                path = _path(tree, known, newest)
+                answer = await self._post(request_of(known, path, newest.note))
+        if answer.status_code != 200:
+            raise WitnessRefused(answer.status_code)
+        try:
+            both = Note.of(f"{newest.note}{answer.text}")
+            both.check([self.place.key])
+        except (NoteUnreadable, NoteRefused):
+            raise WitnessRefused(answer.status_code) from None
+        return both
+
+    async def _post(self, body: str) -> httpx2.Response:
+        url = f"{self.place.url.rstrip('/')}/add-checkpoint"
+        return await self.client.post(url, content=body.encode(), timeout=SECONDS)
+
+    async def _leaves(self, since: int, upto: int) -> list[bytes]:
+        leaves: list[bytes] = []
+        async with self.pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(TENANT, self.tenant)
+            while since + len(leaves) < upto:
+                after = since + len(leaves)
+                rows = await connection.fetch(LEAVES, self.tenant, after, upto, PORTION)
+                if not rows:
+                    break
+                leaves += [row["leaf"] for row in rows]
+        return leaves
+
+
+def _path(tree: Tree, old: int, newest: KeptHead) -> list[bytes]:
+    return consistency_path(tree, old, newest.frontier.size)
+
+
+async def cosigning(
+    cosigners: Callable[[], Awaitable[Mapping[str, Cosigner]]],
+    stop: asyncio.Event,
+    pause_s: float = PAUSE_S,
+) -> None:
+    """Ask the witnesses again and again until stopped; what fails is told once until it works."""
+    failing: set[str] = set()
+    while not stop.is_set():
+        try:
+            found = await cosigners()
+        except Exception as error:  # without database or keys there is nothing to bring to anybody
+            _log.warning("heads.unwitnessed", error=type(error).__name__)
+            found = {}
+        for name, cosigner in found.items():
+            try:
+                await cosigner.cosign()
+                failing.discard(name)
+            except _FAILURES as error:
+                if name not in failing:
+                    _log.error("heads.uncosigned", witness=name, error=type(error).__name__)
+                failing.add(name)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await stop.wait()

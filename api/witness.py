@@ -1,0 +1,43 @@
+"""A witness over HTTP: POST /add-checkpoint (C2SP tlog-witness v1)."""
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from adapters.heads.witness import MOST_BYTES, Witness
+from adapters.keys.files import publish
+from adapters.proofs.notes import NoteKey
+
+
+def witness_application(witness: Witness) -> Starlette:
+    """The ASGI application of one witness."""
+
+    async def add(request: Request) -> Response:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                return PlainTextResponse("The request is too long.\n", 413)
+        # Not in a thread: the next request must find what this one has recorded.
+        answer = witness.add(body.decode("utf-8", "replace"))
+        return Response(answer.text, answer.status, media_type=answer.media_type)
+
+    return Starlette(routes=[Route("/add-checkpoint", add, methods=["POST"])])
+
+
+def witness_key(folder: Path, name: str) -> NoteKey:
+    """The witness's key in the folder, made there when it is absent."""
+    path = folder / "witness.key"
+    if not path.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = folder / ".witness.key.draft"
+        secret = Ed25519PrivateKey.generate()
+        draft.touch(mode=0o600)
+        draft.write_bytes(secret.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+        publish(draft, path)
+    return NoteKey(name, Ed25519PrivateKey.from_private_bytes(path.read_bytes()))
