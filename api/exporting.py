@@ -4,13 +4,16 @@ The disclosure is on record before the file begins, and the file ends at a head 
 it, so that also the newest events are proven.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 
 from adapters.heads import HeadSigner
+from adapters.heads.tiling import TileFolder
 from adapters.postgres.exporting import LogForExport, context_hash
 from adapters.postgres.trail import Trail
 from adapters.proofs.exports import (
@@ -110,6 +113,22 @@ async def receipt(house: House, position: int, who: Actor) -> bytes:
             proof=str(Receipt(position - 1, tuple(path), signed.head)),
         )
     )
+
+
+async def tile(house: House, tenant: str, folder: Path, moved: Moved) -> int:
+    """Bring a folder of tiles up to the head of this moment; how many events it has then.
+
+    Tiles are hashes and show nothing of an event, so that there is nothing to put on record.
+    Raises TilesStale, NothingToExport, LogForked and KeptHeadDamaged.
+    """
+    signed = await _signed(house, tenant)
+    tiles = TileFolder(folder, signed.key.verifier())
+    writer = await asyncio.to_thread(tiles.begin)
+    async for portion in signed.log.entries(writer.size):
+        await asyncio.to_thread(writer.add, portion)
+        moved(writer.size, signed.size)
+    await asyncio.to_thread(tiles.finish, writer, signed.head)
+    return signed.size
 
 
 async def _positions(house: House, selection: Selection, who: Actor) -> list[int]:

@@ -23,6 +23,10 @@ CHOSEN = f"""SELECT {_COLUMNS} FROM event
   WHERE tenant = $1 AND position = ANY($2::bigint[]) ORDER BY position"""
 LEAVES = """SELECT leaf FROM event WHERE tenant = $1 AND position BETWEEN $2 AND $3
   ORDER BY position"""
+ENTRIES = """SELECT leaf, int8send(position) || int8send(version)
+  || int8send((extract(epoch FROM committed_at) * 1000000)::bigint) || sha256(header)
+  || sha256(salt || context) || sha256(body) AS entry FROM event
+  WHERE tenant = $1 AND position BETWEEN $2 AND $3 ORDER BY position"""
 HEADS = """SELECT note FROM signed_head WHERE tenant = $1 AND position <= $2 ORDER BY position"""
 
 
@@ -70,6 +74,13 @@ class LogForExport:
             yield [
                 _entry(row, inclusion_path(tree, row["position"] - 1, self._size)) for row in rows
             ]
+
+    async def entries(self, since: int) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+        """The stored leaf of each event after `since`, with the entry that it is the hash of."""
+        for low in range(since, self._size, PORTION):
+            upto = min(low + PORTION, self._size)
+            rows = await self._fetch(ENTRIES, self._tenant, low + 1, upto)
+            yield [(row["leaf"], row["entry"]) for row in rows]
 
     async def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):

@@ -31,8 +31,7 @@ class Tile:
     @property
     def path(self) -> str:
         """Where it is served, below the log's prefix."""
-        partial = "" if self.width == WIDTH else f".p/{self.width}"
-        return f"tile/{self.level}/{_numbered(self.number)}{partial}"
+        return f"tile/{self.level}/{_numbered(self.number)}{_partial(self.width)}"
 
     def hashes(self, tree: Tree) -> bytes:
         """What is served."""
@@ -81,6 +80,15 @@ class Tiled:
                 raise TileUnreadable(tile.path)
             self._known[tile] = content
         return self._known[tile]
+
+
+def entries_path(number: int, width: int = WIDTH) -> str:
+    """Where the entries of tile `number` of level 0 are served, below the log's prefix."""
+    return f"tile/entries/{_numbered(number)}{_partial(width)}"
+
+
+def _partial(width: int) -> str:
+    return "" if width == WIDTH else f".p/{width}"
 
 
 def _numbered(number: int) -> str:

@@ -11,11 +11,20 @@ import click
 import msgspec
 
 from adapters.keys.files import sync_folder
-from api.cli.place import house_at, named_operator, only_tenant, operator_actor, placed
+from api.cli.place import (
+    house_at,
+    named_operator,
+    only_tenant,
+    operator_actor,
+    placed,
+    settings_at,
+)
 from api.cli.progressing import progress_bar
 from api.cli.selecting import meant, selecting
 from api.exporting import export as exported
 from api.exporting import receipt as receipted
+from api.exporting import tile as tiled
+from api.house import open_house
 from domain.audit import Selection
 
 
@@ -104,6 +113,32 @@ def receipt(
             return await _write(file, lines())
 
     _say(file, asyncio.run(run()), as_json)
+
+
+@audit.command()
+@click.argument("into", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--tenant", help="Whose log; may be left out where there is one.")
+@click.option("--json", "as_json", is_flag=True, help="Say what is there as a JSON object.")
+@placed
+def tiles(into: Path, tenant: str | None, as_json: bool, folder: Path) -> None:
+    """Write the log's tree as tiles into the folder INTO, or bring those that are there up to date.
+
+    Tiles are the static files of C2SP tlog-tiles, which monitors of others read: hashes and signed
+    heads, nothing of an event. Interrupted, it goes on where the last checkpoint was.
+    """
+
+    async def run() -> int:
+        with settings_at(folder) as settings:
+            async with open_house(settings) as house:
+                chosen = await only_tenant(house, tenant)
+                with progress_bar(f"tiles of {chosen}") as moved:
+                    return await tiled(house, chosen, into, moved)
+
+    size = asyncio.run(run())
+    if as_json:
+        click.echo(msgspec.json.encode({"folder": str(into), "events": size}))
+    else:
+        click.echo(f"{into}: tiles of {size} events")
 
 
 async def _write(file: Path, lines: AsyncIterator[bytes]) -> str:

@@ -14,6 +14,7 @@ import click
 
 from adapters.embedded import EmbeddedServerError, start_postgres
 from adapters.heads import HeadsUnreadable, KeptHeadDamaged, LogForked
+from adapters.heads.tiling import TilesStale
 from adapters.keys import KeyRefused
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.rebuild import RebuildUnderWay
@@ -34,7 +35,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
     ClockSkew, EmbeddedServerError, HeadsUnreadable, KeptHeadDamaged, KeyRefused, KeyUnreadable,
     LogForked, LogUnavailable, NothingToExport, PortTaken, PositionTimeout, ProjectorNotStarted,
-    RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown,
+    RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown, TilesStale,
 )  # fmt: skip
 
 

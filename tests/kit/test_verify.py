@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,26 @@ def test_an_export_says_what_it_needs_and_overwrites_nothing(exports: Exports) -
     exports.console.run("audit", "export", str(path.with_name("n")), *nobody, *HERE, code=1)
     exports.console.run("audit", "receipt", "99999", str(path.with_name("n")), *HERE, code=1)
     assert [one.name for one in path.parent.iterdir() if one.is_file()] == [path.name]
+
+
+def test_tiles_of_the_log_are_written_and_brought_up_to_date(exports: Exports) -> None:
+    folder = exports.officer.folder / "tiles"
+    console, tenant = exports.console, ("--tenant", "riverside")
+    (first,) = console.lines("audit", "tiles", str(folder), *tenant, "--json")
+    assert first["events"] == console.head()
+    exports.whole()
+    (second,) = console.lines("audit", "tiles", str(folder), *tenant, "--json")
+    assert second["events"] == console.head() == first["events"] + 1
+    checkpoint = (folder / "checkpoint").read_text()
+    assert checkpoint.split("\n")[1] == str(second["events"])
+    width = second["events"] % 256
+    number = second["events"] // 256
+    tile = (folder / f"tile/0/{number:03}.p/{width}").read_bytes()
+    entries = (folder / f"tile/entries/{number:03}.p/{width}").read_bytes()
+    assert len(entries) == width * 122
+    places = range(0, len(entries), 122)
+    hashed = [sha256(b"\x00" + entries[at + 2 : at + 122]).digest() for at in places]
+    assert b"".join(hashed) == tile
+    (folder / "checkpoint").write_text(checkpoint.replace("riverside", "lakeside"))
+    said = console.run("audit", "tiles", str(folder), *tenant, code=1).output
+    assert "TilesStale" in said

@@ -8,7 +8,7 @@ import asyncpg
 
 from adapters.fhir.importing import import_bundles
 from adapters.fhir.report import ImportReport
-from adapters.postgres.documents import document
+from adapters.postgres.reads import ReadTransaction
 from adapters.postgres.trail import Trail
 from api.cli.place import operator_actor
 from api.house import House
@@ -55,7 +55,11 @@ async def recorded(house: House) -> list[Recorded]:
 
 async def entry(house: House, ident: str) -> Any:
     """A directory entry as it is read."""
-    return await document(house.api, house.keys, TENANT, ENTRY, ident)
+    reads = ReadTransaction(house.reads, house.keys, TENANT, "")
+    try:
+        return await reads.document(ENTRY, ident)
+    finally:
+        await reads.close()
 
 
 async def rows(house: House, table: str, columns: str = "*") -> list[asyncpg.Record]:
