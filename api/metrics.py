@@ -153,6 +153,12 @@ class _Snapshot:
             count_value=writer.batches,
             sum_value=writer.commands,
         )
+        yield SummaryMetricFamily(
+            "anamnesis_append_seconds",
+            "From a group commit's first byte sent to its durable answer, reconnecting included.",
+            count_value=writer.batches,
+            sum_value=writer.seconds,
+        )
 
 
 class _Apart:

@@ -7,6 +7,7 @@ connection is resubmitted with the same command ids, so the first answer stands.
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -136,7 +137,7 @@ class _Claims:
 
 
 class Writer:
-    """Appends sealed commands; `batches` and `commands` count what was sent."""
+    """Appends sealed commands; `batches`, `commands` and `seconds` sum up what was sent."""
 
     def __init__(self, connect: Connect, shards: int = 2) -> None:
         self._connect = connect
@@ -146,6 +147,7 @@ class Writer:
         self._closing = False
         self.batches = 0
         self.commands = 0
+        self.seconds = 0.0
 
     async def append(self, command: SealedCommand) -> Answer:
         """Durable when it returns an `appended` answer. Raises LogUnavailable and LogNotOpen."""
@@ -188,6 +190,7 @@ class Writer:
         await session.close()
 
     async def _commit(self, session: "_Session", batch: list[_Waiting]) -> None:
+        began = time.monotonic()
         try:
             rows = await session.call(columns([waiting.command for waiting in batch]))
         except FAILED as error:
@@ -200,6 +203,7 @@ class Writer:
             return
         self.batches += 1
         self.commands += len(batch)
+        self.seconds += time.monotonic() - began
         _distribute(rows, batch)
 
 
