@@ -10,7 +10,8 @@ from structlog.typing import EventDict
 FIELDS = frozenset(
     {
         "correlation", "document_hash", "error", "error_class", "event", "level", "operation",
-        "pause", "position", "projection", "reason", "tenant", "timestamp", "trace",
+        "outlet", "pause", "position", "projection", "reason", "tenant", "timestamp", "trace",
+        "witness",
     }
 )  # fmt: skip
 """What a line may say. None of it is of a patient: a name that is not here needs a review."""
