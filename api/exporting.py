@@ -5,6 +5,7 @@ it, so that also the newest events are proven.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,11 +37,16 @@ from domain.kernel.perform import Request
 
 MOST_HEADS = 64
 TRAIL_SECONDS = 60
+TURN_SECONDS = 0.05
 Moved = Callable[[int, int], None]
 
 
 class NothingToExport(LookupError):
     """No event is selected, or the log has none. Choose another selection."""
+
+
+class SigningBusy(Exception):
+    """Another process has been signing this log for a minute. Look what it does, and try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +167,22 @@ async def _signed(house: House, tenant: str) -> _Signed:
     key = await head_key(house.keys, settings, tenant)
     file = head_file(settings, key, tenant)
     async with asyncpg.create_pool(settings.role_dsn("worker"), min_size=0, max_size=1) as pool:
-        await HeadSigner(pool, tenant, key, file).sign()
+        await _in_turn(HeadSigner(pool, tenant, key, file))
     kept = file.load()
     if kept is None:
         raise NothingToExport(tenant)
     size = kept.checkpoint.size
     return _Signed(key, kept.note, size, LogForExport(house.auditor, tenant, size))
+
+
+async def _in_turn(signer: HeadSigner) -> None:
+    """Sign when no other process does: its head may not have the newest events."""
+    until = time.monotonic() + TRAIL_SECONDS
+    while time.monotonic() < until:
+        if await signer.sign() is not None:
+            return
+        await asyncio.sleep(TURN_SECONDS)
+    raise SigningBusy
 
 
 async def _chain(signed: _Signed, tree: Leaves | None) -> list[HeadLine]:

@@ -62,7 +62,7 @@ class Watch:
         except (LogForked, KeptHeadDamaged) as error:
             self.refused = True
             _log.error("heads.refused", tenant=self.tenant, error=type(error).__name__)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:  # the duty outlives whatever a connection or a disk meets
             self.since = clock() - SOON_S + RETRY_S
             _log.warning("heads.unsigned", tenant=self.tenant, error=type(error).__name__)
         else:

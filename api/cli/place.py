@@ -21,7 +21,7 @@ from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
 from adapters.proofs.notes import KeyUnreadable
 from api.apart import ProjectorNotStarted
-from api.exporting import NothingToExport
+from api.exporting import NothingToExport, SigningBusy
 from api.house import ClockSkew, House, open_house, projecting
 from api.serving import PortTaken
 from api.settings import SettingMissing, Settings, SettingUnclear, SettingUnknown
@@ -35,7 +35,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
     ClockSkew, EmbeddedServerError, HeadsUnreadable, KeptHeadDamaged, KeyRefused, KeyUnreadable,
     LogForked, LogUnavailable, NothingToExport, PortTaken, PositionTimeout, ProjectorNotStarted,
-    RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown, TilesStale,
+    RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown, SigningBusy, TilesStale,
 )  # fmt: skip
 
 
