@@ -114,7 +114,9 @@ class Admission:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         bearer = _bearer(scope)
         if bearer is not None and self._hints.is_unheard(bearer) and self.known.overload.is_on():
-            # Not sooner than the others hear it, or who does not wait would ask all the more.
+            # Who was refused for overload is late as long as it lasts; and it is told not sooner
+            # than others are, or who does not wait would ask all the more.
+            self.known.overload.late()
             await asyncio.sleep(self.known.limits.overload_s)
             await self._refuse("known", "unheard", scope, send)
             return
@@ -123,7 +125,8 @@ class Admission:
         try:
             await self._visit(visit, scope, send)
         except Refused as refused:
-            if bearer is not None:
+            if bearer is not None and name == "known" and self.known.overload.is_on():
+                # A queue of one's own that is full says nothing of the server.
                 self._hints.refused(bearer)
             await self._refuse(name, refused.reason, scope, send)
         except BodyTooSlow:

@@ -45,6 +45,10 @@ class NothingToExport(LookupError):
     """No event is selected, or the log has none. Choose another selection."""
 
 
+class ExportRefused(Exception):
+    """The event is not there, or the file cannot be written. Run `anamnesis verify`."""
+
+
 class SigningBusy(Exception):
     """Another process has been signing this log for a minute. Look what it does, and try again."""
 
@@ -104,7 +108,10 @@ async def receipt(house: House, position: int, who: Actor) -> bytes:
     if not 0 < position <= signed.size:
         raise NothingToExport(str(position))
     tree = await signed.log.tree()
-    [[entry]] = [portion async for portion in signed.log.chosen([position], tree)]
+    found = [entry async for portion in signed.log.chosen([position], tree) for entry in portion]
+    if not found:
+        raise ExportRefused(f"no event at {position}")
+    entry = found[0]
     path = inclusion_path(tree, position - 1, signed.size)
     return line(
         EventReceipt(
@@ -199,7 +206,7 @@ async def _chain(signed: _Signed, tree: Leaves | None) -> list[HeadLine]:
             # Nobody signed it, so somebody put it there; `verify` tells more.
             continue
     sizes = sorted(known)
-    step = max(1, len(sizes) // MOST_HEADS)
+    step = -(-len(sizes) // MOST_HEADS) or 1
     chosen = sorted(sizes[::-step])
     lines, before = [], 0
     for size in chosen:

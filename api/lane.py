@@ -157,7 +157,12 @@ class Overload:
         self._late_since = self._late_at = -math.inf
 
     def is_on(self) -> bool:
-        """Asked by whoever is late, and by nobody else."""
+        """Whether it is so at this moment; asking changes nothing."""
+        recent = self._clock() - self._late_at <= self._burst_s
+        return recent and self._late_at - self._late_since > self._burst_s
+
+    def late(self) -> bool:
+        """Somebody is late by now; whether there is overload."""
         now = self._clock()
         if now - self._late_at > self._burst_s:
             self._late_since = now
@@ -220,7 +225,7 @@ class _Line:
         if place.done():
             return
         held_back = caller.serving >= limits.per_caller
-        hurried = not held_back and self._overload.is_on() and not wait.patient
+        hurried = not held_back and self._overload.late() and not wait.patient
         patience_s = limits.overload_s if hurried else limits.patience_s
         left = wait.since + patience_s - self._clock()
         if left > 0:

@@ -25,8 +25,6 @@ from api.house import House, ended
 from api.settings import Settings
 
 _PURPOSE = "log-head"
-MOST_HEADS = 64
-"""The last head covers all events before it; others say where a log was changed."""
 
 
 async def head_key(keys: KeyTree, settings: Settings, tenant: str) -> NoteKey:
@@ -102,22 +100,47 @@ async def _witnessed(
             await ended(task)
 
 
+class HeadsMissing(Exception):
+    """The file that signed heads are taken to is not there. Mount its disk, or name another one in
+    ANAMNESIS_HEADS_FILE; without it the log is not held to what was signed."""
+
+
+def signed_tenants(settings: Settings, *taken: str) -> set[str]:
+    """The tenants whose heads were signed on this machine, or stand in texts of file outlets."""
+    kept = settings.kept_heads.glob("*.json") if settings.kept_heads.exists() else ()
+    mine = {path.stem for path in kept if "." not in path.stem}
+    return mine | {tenant for text in (*taken, *_outlet(settings)) for tenant, _ in heads_in(text)}
+
+
 async def signed_anchors(house: House, tenant: str, *taken: str) -> list[Anchor]:
     """What the heads outside the database hold a tenant's log to: the kept one, and those in texts
-    of file outlets. Raises KeptHeadDamaged, and HeadsUnreadable also for one that nobody signed.
+    of file outlets.
+
+    Raises KeptHeadDamaged, HeadsMissing, and HeadsUnreadable also for one that nobody signed.
     """
     settings = house.settings
     key = await head_key(house.keys, settings, tenant)
     kept = await asyncio.to_thread(head_file(settings, key, tenant).load)
-    texts = list(taken)
-    if settings.heads_file is not None and settings.heads_file.exists():
-        texts.append(await asyncio.to_thread(settings.heads_file.read_text, "utf-8"))
     heads = {kept.checkpoint} if kept is not None else set()
-    for text in texts:
+    for text in (*taken, *_outlet(settings)):
         heads |= _checked(text, tenant, key.verifier())
     ordered = sorted(heads, key=lambda head: head.size)
-    step = max(1, len(ordered) // MOST_HEADS)
-    return [Anchor(tenant, head.size, head.root.hex()) for head in ordered[::-step]]
+    return [Anchor(tenant, head.size, head.root.hex()) for head in ordered]
+
+
+def _outlet(settings: Settings) -> list[str]:
+    """The text of the file outlet, if there is one."""
+    path = settings.heads_file
+    if path is None:
+        return []
+    try:
+        return [path.read_text("utf-8")]
+    except FileNotFoundError:
+        if any(settings.kept_heads.glob("*.json")):
+            raise HeadsMissing(str(path)) from None
+        return []
+    except (OSError, UnicodeError) as error:
+        raise HeadsUnreadable(str(path)) from error
 
 
 def _checked(text: str, tenant: str, key: VerifierKey) -> set[Checkpoint]:

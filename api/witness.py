@@ -1,5 +1,9 @@
 """A witness over HTTP: POST /add-checkpoint (C2SP tlog-witness v1)."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from adapters.heads.witness import MOST_BYTES, Witness
-from adapters.keys.files import publish
+from adapters.keys.files import publish, replace
 from adapters.proofs.notes import NoteKey
 
 
@@ -30,14 +34,33 @@ def witness_application(witness: Witness) -> Starlette:
     return Starlette(routes=[Route("/add-checkpoint", add, methods=["POST"])])
 
 
+class WitnessRuns(Exception):
+    """Another witness works in this folder. Two of them could sign two histories: stop one."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else works in the folder while the context is open. Raises WitnessRuns."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(folder / "witness.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WitnessRuns(str(folder)) from None
+        yield
+    finally:
+        os.close(lock)
+
+
 def witness_key(folder: Path, name: str) -> NoteKey:
     """The witness's key in the folder, made there when it is absent."""
     path = folder / "witness.key"
     if not path.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = folder / ".witness.key.draft"
         secret = Ed25519PrivateKey.generate()
-        draft.touch(mode=0o600)
-        draft.write_bytes(secret.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+        raw = secret.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        draft = folder / f".witness.key.{os.getpid()}"
+        replace(draft, raw)
         publish(draft, path)
     return NoteKey(name, Ed25519PrivateKey.from_private_bytes(path.read_bytes()))

@@ -7,6 +7,7 @@ that says another size gets a path from all leaves.
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,7 +16,7 @@ import asyncpg
 import httpx2
 import structlog
 
-from adapters.heads.kept import HeadFile, KeptHead, KeptHeadDamaged
+from adapters.heads.kept import HeadFile, KeptHead
 from adapters.heads.outlets import Outlet
 from adapters.heads.signer import TENANT
 from adapters.heads.witness import SIZE_TYPE, request_of
@@ -26,7 +27,11 @@ from adapters.proofs.paths import Leaves, Tree, consistency_path
 
 PAUSE_S = 5.0
 SECONDS = 10.0
+MOST_SECONDS = 60.0
+"""For one head and one witness in all, however slowly it answers."""
+MOST_ANSWERED = 64 * 1024
 PORTION = 8_192
+_SIZE = re.compile(r"[0-9]{1,18}\n?")
 LEAVES = """SELECT leaf FROM event WHERE tenant = $1 AND position > $2 AND position <= $3
   ORDER BY position LIMIT $4"""
 _log = structlog.get_logger("anamnesis.heads")
@@ -35,12 +40,6 @@ _log = structlog.get_logger("anamnesis.heads")
 class WitnessRefused(Exception):
     """The witness did not cosign a head; the argument is the status of its answer, or 200 where its
     key did not sign. 409 and 422 mean that it knows another history: compare both."""
-
-
-_FAILURES = (
-    WitnessRefused, KeptHeadDamaged, httpx2.HTTPError, LookupError, OSError, asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +70,10 @@ class Cosigner:
     async def cosign(self) -> bool:
         """Whether the newest kept head is cosigned by now.
 
-        Raises WitnessRefused, KeptHeadDamaged, httpx2.HTTPError and what the database raises.
+        Raises WitnessRefused, KeptHeadDamaged, and what client, disk and database raise.
         """
         newest, before = await asyncio.to_thread(lambda: (self.kept.load(), self.file.load()))
-        if newest is None:
+        if newest is None or newest.frontier.size == 0:
             return False
         if before is not None and before.frontier.size >= newest.frontier.size:
             return True
@@ -90,31 +89,44 @@ class Cosigner:
         if old.size == 0:
             return []
         leaves = await self._leaves(old.size, newest.frontier.size)
-        return _path(Grown(old, leaves), old.size, newest)
+        return await asyncio.to_thread(lambda: _path(Grown(old, leaves), old.size, newest))
 
     async def _asked(self, old: int, path: list[bytes], newest: KeptHead) -> Note:
         """The note with the witness's line."""
-        answer = await self._post(request_of(old, path, newest.note))
-        kind = answer.headers.get("content-type", "").partition(";")[0]
-        if answer.status_code == 409 and kind == SIZE_TYPE and answer.text.strip().isdigit():
+        status, kind, text = await self._post(request_of(old, path, newest.note))
+        known = int(text) if status == 409 and kind == SIZE_TYPE and _SIZE.fullmatch(text) else 0
+        if 0 < known <= newest.frontier.size and known != old:
             # It has another memory than ours of it: a path from whatever it knows.
-            known = int(answer.text)
-            if 0 < known <= newest.frontier.size and known != old:
-                tree = Leaves(await self._leaves(0, newest.frontier.size))
-                path = _path(tree, known, newest)
-                answer = await self._post(request_of(known, path, newest.note))
-        if answer.status_code != 200:
-            raise WitnessRefused(answer.status_code)
+            leaves = await self._leaves(0, newest.frontier.size)
+            path = await asyncio.to_thread(lambda: _path(Leaves(leaves), known, newest))
+            status, kind, text = await self._post(request_of(known, path, newest.note))
+        if status != 200:
+            raise WitnessRefused(status)
+        return self._cosigned(newest.note, text)
+
+    def _cosigned(self, note: Note, lines: str) -> Note:
+        """The note with those of the lines that the witness's own key signed, and no others."""
+        key = self.place.key
         try:
-            both = Note.of(f"{newest.note}{answer.text}")
-            both.check([self.place.key])
+            said = Note.of(f"{note.text}\n{lines}")
+            own = tuple(one for one in said.signatures if (one.name, one.key) == (key.name, key.id))
+            both = Note(note.text, (*note.signatures, *own))
+            if said.text != note.text or key not in both.check([key]):
+                raise WitnessRefused(200)
         except (NoteUnreadable, NoteRefused):
-            raise WitnessRefused(answer.status_code) from None
+            raise WitnessRefused(200) from None
         return both
 
-    async def _post(self, body: str) -> httpx2.Response:
-        url = f"{self.place.url.rstrip('/')}/add-checkpoint"
-        return await self.client.post(url, content=body.encode(), timeout=SECONDS)
+    async def _post(self, body: str) -> tuple[int, str, str]:
+        """Status, media type and text of the answer, which is short."""
+        url, text = f"{self.place.url.rstrip('/')}/add-checkpoint", bytearray()
+        async with self.client.stream("POST", url, content=body.encode(), timeout=SECONDS) as got:
+            async for chunk in got.aiter_bytes():
+                text += chunk
+                if len(text) > MOST_ANSWERED:
+                    raise WitnessRefused(got.status_code)
+            kind = got.headers.get("content-type", "").partition(";")[0]
+            return got.status_code, kind, text.decode("utf-8", "replace")
 
     async def _leaves(self, since: int, upto: int) -> list[bytes]:
         leaves: list[bytes] = []
@@ -148,9 +160,10 @@ async def cosigning(
             found = {}
         for name, cosigner in found.items():
             try:
-                await cosigner.cosign()
+                async with asyncio.timeout(MOST_SECONDS):
+                    await cosigner.cosign()
                 failing.discard(name)
-            except _FAILURES as error:
+            except Exception as error:  # one witness must not keep heads from the others
                 if name not in failing:
                     _log.error("heads.uncosigned", witness=name, error=type(error).__name__)
                 failing.add(name)

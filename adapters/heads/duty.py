@@ -22,7 +22,7 @@ MANY = 256
 """Unsigned events that are signed at once."""
 LOOK_S, DEAF_S = 5.0, 0.5
 """How often every log is looked at, with and without notifications."""
-RETRY_S = 0.5
+RETRY_S = 1.0
 _log = structlog.get_logger("anamnesis.heads")
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 SignerOf = Callable[[str], Awaitable[HeadSigner]]
@@ -37,6 +37,8 @@ class Watch:
     end: int = 0
     signed: int = 0
     since: float | None = None
+    not_before: float = 0.0
+    """Not tried again until then, after a failure."""
     refused: bool = False
 
     def heard(self, position: int, now: float) -> None:
@@ -49,9 +51,8 @@ class Watch:
         """In how many seconds to sign; None where there is nothing to sign."""
         if self.refused or self.since is None:
             return None
-        if self.end - self.signed >= MANY:
-            return 0.0
-        return max(0.0, self.since + SOON_S - now)
+        soon = 0.0 if self.end - self.signed >= MANY else self.since + SOON_S - now
+        return max(0.0, soon, self.not_before - now)
 
     async def sign(self, clock: Callable[[], float]) -> None:
         """Sign now, unless the log was refused; whatever fails is told and tried again."""
@@ -63,7 +64,8 @@ class Watch:
             self.refused = True
             _log.error("heads.refused", tenant=self.tenant, error=type(error).__name__)
         except Exception as error:  # the duty outlives whatever a connection or a disk meets
-            self.since = clock() - SOON_S + RETRY_S
+            self.since = self.since or clock()
+            self.not_before = clock() + RETRY_S
             _log.warning("heads.unsigned", tenant=self.tenant, error=type(error).__name__)
         else:
             # Where another process signs, this one looks again when something new is heard.
@@ -103,7 +105,7 @@ class HeadDuty:
         self._wake.set()
 
     async def run(self, tenants: Iterable[str]) -> None:
-        """Sign until stopped; logs that are opened meanwhile are signed as well."""
+        """Sign until stopped; logs that are opened meanwhile too, from their first event on."""
         self._unknown |= set(tenants)
         listener = None
         try:

@@ -1,6 +1,7 @@
 """Places outside the database that signed heads are taken to."""
 
 import asyncio
+import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from adapters.proofs.notes import Note, NoteUnreadable
+from adapters.proofs.notes import MOST_BYTES, Note, NoteUnreadable
 
 
 class HeadsUnreadable(ValueError):
@@ -44,14 +45,32 @@ class FileOutlet:
         await asyncio.to_thread(self._add, msgspec.json.encode(_Line(tenant, str(note))) + b"\n")
 
     def _add(self, line: bytes) -> None:
-        descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o640)
+        descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o640)
         try:
-            # One write: a line of another process never stands within it.
-            if os.write(descriptor, line) != len(line):
-                raise OSError("not all of it was written")
-            os.fsync(descriptor)
+            # One process at a time, and nothing but whole lines: what a full disk or a kill left
+            # of a line is cut off.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            size = _whole_lines(descriptor)
+            try:
+                if os.write(descriptor, line) != len(line):
+                    raise OSError("not all of it was written")
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
         finally:
             os.close(descriptor)
+
+
+def _whole_lines(descriptor: int) -> int:
+    """The size of the file, after an unfinished last line was cut off."""
+    size = os.fstat(descriptor).st_size
+    tail = os.pread(descriptor, MOST_BYTES * 2, max(0, size - MOST_BYTES * 2))
+    unfinished = len(tail) - (tail.rfind(b"\n") + 1)
+    if unfinished:
+        size -= unfinished
+        os.ftruncate(descriptor, size)
+    return size
 
 
 def heads_in(text: str) -> Iterator[tuple[str, Note]]:

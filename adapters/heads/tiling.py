@@ -64,7 +64,9 @@ class TileFolder:
             whole = False
         if writer.size != told.size or not whole:
             raise TilesStale(f"{writer.size} of {told.size}")
-        replace(self._folder / CHECKPOINT, str(head).encode())
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Like the tiles, for whoever serves them.
+        replace(self._folder / CHECKPOINT, str(head).encode(), mode=0o644)
 
 
 class TileWriter:

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import asyncpg
 
+from adapters.heads.signer import LogForked
 from adapters.proofs.exports import Entry
 from adapters.proofs.notes import Note, NoteUnreadable
 from adapters.proofs.paths import Leaves, inclusion_path
@@ -50,12 +51,17 @@ class LogForExport:
         return notes
 
     async def tree(self) -> Leaves:
-        """The tree of the leaves as they are stored: 64 bytes of memory for each event."""
+        """The tree of the leaves as they are stored: 64 bytes of memory for each event.
+
+        Raises LogForked where one is missing.
+        """
         leaves: list[bytes] = []
         for low in range(0, self._size, PORTION):
             upto = min(low + PORTION, self._size)
             rows = await self._fetch(LEAVES, self._tenant, low + 1, upto)
             leaves += [row["leaf"] for row in rows]
+        if len(leaves) != self._size:
+            raise LogForked(f"{self._tenant}: {len(leaves)} of {self._size} events")
         return Leaves(leaves)
 
     async def all(self) -> AsyncIterator[Sequence[Entry]]:

@@ -1,6 +1,7 @@
 """`anamnesis audit export` and `anamnesis audit receipt`: files that others check offline."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from api.cli.place import (
 )
 from api.cli.progressing import progress_bar
 from api.cli.selecting import meant, selecting
+from api.exporting import ExportRefused
 from api.exporting import export as exported
 from api.exporting import receipt as receipted
 from api.exporting import tile as tiled
@@ -146,7 +148,9 @@ async def _write(file: Path, lines: AsyncIterator[bytes]) -> str:
     draft = file.with_name(f".{file.name}.draft")
     digest = hashlib.sha256()
     try:
-        with draft.open("wb") as written:
+        # It says who did what to whose record: for whoever asked for it, and for nobody else yet.
+        descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as written:
             async for line in lines:
                 written.write(line)
                 digest.update(line)
@@ -154,8 +158,11 @@ async def _write(file: Path, lines: AsyncIterator[bytes]) -> str:
             os.fsync(written.fileno())
         draft.replace(file)
         sync_folder(file.parent)
+    except OSError as error:
+        raise ExportRefused(type(error).__name__) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
     return digest.hexdigest()
 
 

@@ -15,16 +15,19 @@ import click
 from adapters.embedded import EmbeddedServerError, start_postgres
 from adapters.heads import HeadsUnreadable, KeptHeadDamaged, LogForked
 from adapters.heads.tiling import TilesStale
+from adapters.heads.witness import WitnessNameInvalid
 from adapters.keys import KeyRefused
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
 from adapters.proofs.notes import KeyUnreadable
 from api.apart import ProjectorNotStarted
-from api.exporting import NothingToExport, SigningBusy
+from api.exporting import ExportRefused, NothingToExport, SigningBusy
 from api.house import ClockSkew, House, open_house, projecting
 from api.serving import PortTaken
 from api.settings import SettingMissing, Settings, SettingUnclear, SettingUnknown
+from api.signing import HeadsMissing
+from api.witness import WitnessRuns
 from domain.kernel.context import Actor
 from domain.kernel.refusal import Refusal
 
@@ -33,9 +36,10 @@ RUNNING = "running.json"
 ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
-    ClockSkew, EmbeddedServerError, HeadsUnreadable, KeptHeadDamaged, KeyRefused, KeyUnreadable,
-    LogForked, LogUnavailable, NothingToExport, PortTaken, PositionTimeout, ProjectorNotStarted,
-    RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown, SigningBusy, TilesStale,
+    ClockSkew, EmbeddedServerError, ExportRefused, HeadsMissing, HeadsUnreadable, KeptHeadDamaged,
+    KeyRefused, KeyUnreadable, LogForked, LogUnavailable, NothingToExport, PortTaken,
+    PositionTimeout, ProjectorNotStarted, RebuildUnderWay, SettingMissing, SettingUnclear,
+    SettingUnknown, SigningBusy, TilesStale, WitnessNameInvalid, WitnessRuns,
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from adapters.proofs.findings import Verification
 from api.cli.place import placed, settings_at
 from api.cli.progressing import progress_bar
 from api.house import House, open_house
-from api.signing import signed_anchors
+from api.signing import signed_anchors, signed_tenants
 
 
 @click.command()
@@ -52,18 +52,36 @@ def verify(
         heads = [path.read_text("utf-8") for path in taken]
     except AnchorUnreadable as error:
         raise click.UsageError(f"{type(error).__doc__} [{error}]") from error
+    except (OSError, UnicodeError) as error:
+        raise click.UsageError(f"a file cannot be read: {type(error).__name__}") from error
 
     async def run() -> bool:
         with settings_at(folder) as settings:
             async with open_house(settings) as house:
-                chosen = [tenant] if tenant else await house.tenants()
+                known = await house.tenants()
+                held_to = signed_tenants(settings, *heads) | {one.tenant for one in anchors}
+                chosen = [tenant] if tenant else sorted({*known, *held_to})
                 checked = []
                 for name in chosen:
+                    if name not in known:
+                        checked.append(_gone(name, name in held_to, as_json))
+                        continue
                     held = [*anchors, *await signed_anchors(house, name, *heads)]
                     checked.append(await _one(house, name, as_json, held))
                 return bool(checked) and all(checked)
 
     raise SystemExit(0 if asyncio.run(run()) else 1)
+
+
+def _gone(tenant: str, was_there: bool, as_json: bool) -> bool:
+    """False for a log that heads outside speak of and that is not there. Raises a usage error."""
+    if not was_there:
+        raise click.UsageError(f"there is no log of tenant {tenant}")
+    if as_json:
+        click.echo(msgspec.json.encode({"tenant": tenant, "events": 0, "gone": True, "ok": False}))
+    else:
+        click.echo(f"{tenant}: WRONG: heads of this log were signed, and there is no log")
+    return False
 
 
 async def _one(house: House, tenant: str, as_json: bool, anchors: list[Anchor]) -> bool:

@@ -12,7 +12,7 @@ from adapters.heads.witness import Witness
 from adapters.proofs.notes import COSIGNED, KeyUnreadable, VerifierKey
 from api.cli.place import actionable
 from api.serving import listen, serving
-from api.witness import witness_application, witness_key
+from api.witness import alone_in, witness_application, witness_key
 
 
 @click.command()
@@ -34,9 +34,11 @@ def witness(name: str, logs: tuple[str, ...], folder: Path, port: int, host: str
         known = [VerifierKey.of(text) for text in logs]
     except KeyUnreadable as error:
         raise click.UsageError(str(KeyUnreadable.__doc__)) from error
-    key = witness_key(folder, name)
-    click.echo(f"key  {key.verifier(COSIGNED).text}")
-    uvloop.run(_serve(Witness(key, known, folder / "heads", time.time), port, host))
+    with alone_in(folder):
+        key = witness_key(folder, name)
+        cosigner = Witness(key, known, folder / "heads", time.time)
+        click.echo(f"key  {key.verifier(COSIGNED).text}")
+        uvloop.run(_serve(cosigner, port, host))
 
 
 async def _serve(cosigner: Witness, port: int, host: str) -> None:

@@ -29,7 +29,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 MOST_TOLD = 20
-DAMAGED = (ValueError, LookupError, TypeError, AttributeError, struct.error)
+DAMAGED = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
+    struct.error,
+)  # fmt: skip
 
 
 class Unreadable(Exception):
@@ -249,7 +252,7 @@ class Export:
 
     def _sum_up(self, entry):
         header, context = json.loads(entry["header"]), json.loads(entry["context"])
-        self.types[header.get("type", "?")] += 1
+        self.types[str(header.get("type"))] += 1
         self.actors.add((context.get("actor_kind"), context.get("actor")))
         if self.last_at is not None and entry["at"] < self.last_at:
             self.wrong.note(f"event {entry['position']} is dated before the one before it")
@@ -261,8 +264,9 @@ class Export:
             self.wrong.note("there is no signed head")
         if self.count != self.told["events"]:
             self.wrong.note(f"{self.told['events']} events were exported, {self.count} are here")
-        if self.told["whole"] and self.heads and self.tree.size < self.heads[-1].size:
-            self.wrong.note(f"the log has {self.heads[-1].size} events, {self.tree.size} are here")
+        if self.told["whole"] and self.heads and self.tree.size != self.heads[-1].size:
+            last = self.heads[-1].size
+            self.wrong.note(f"the last head is of {last} events, {self.tree.size} are here")
 
     def words(self):
         yield f"Audit export of {self.told['tenant']}: {self.told['selection']}"
@@ -303,6 +307,8 @@ class Receipt:
             self.wrong.note("the proof is of another event")
         if not includes(self.head.root, self.head.size, self.index, leaf, path):
             self.wrong.note(f"event {told['position']} is not in the log as this receipt has it")
+        if not isinstance(json.loads(told["header"]), dict):
+            self.wrong.note("the header is damaged")
 
     def words(self):
         told, header = self.told, json.loads(self.told["header"])
@@ -325,10 +331,14 @@ def opened(file, trusted):
 
 def report(found, trusted, as_json):
     if as_json:
-        print(json.dumps({"ok": not found.wrong.all, "wrong": found.wrong.all}))
+        told = {"ok": not found.wrong.all, "wrong": found.wrong.all, "key_named": bool(trusted)}
+        print(json.dumps(told))
         return
-    for words in found.words():
-        print(words)
+    try:
+        for words in found.words():
+            print(words)
+    except DAMAGED:
+        found.wrong.note("what the file says of itself is damaged")
     if not trusted:
         print("You named no key. Compare this one with the key that you were given:")
         print(*(f"  {key.text}" for key in found.keys), sep="\n")

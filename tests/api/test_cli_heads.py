@@ -120,3 +120,47 @@ def test_strangers_are_given_a_key_and_a_head_that_it_signed(peopled: Console) -
     words = peopled.run("heads", "--tenant", "riverside").stdout
     assert words == f"key  {told['key']}\n\n{told['note']}\n"
     peopled.run("heads", "--tenant", "nowhere", code=2)
+
+
+def test_a_log_that_is_gone_altogether_is_missed(peopled: Console) -> None:
+    sign(peopled)
+    peopled.owner(
+        "SET session_replication_role = replica;"
+        " DELETE FROM event WHERE tenant = 'riverside';"
+        " DELETE FROM log_head WHERE tenant = 'riverside'"
+    )
+    assert "there is no log" in peopled.run("verify", code=1).stdout
+    gone = peopled.lines("verify", "--tenant", "riverside", "--json", code=1)
+    assert gone == [{"tenant": "riverside", "events": 0, "gone": True, "ok": False}]
+    peopled.run("verify", "--tenant", "lakeside")
+
+
+def test_a_file_of_heads_that_is_not_there_is_missed(peopled: Console, tmp_path: Path) -> None:
+    outside = with_file(peopled, tmp_path / "taken.jsonl")
+    outside.run("verify")
+    sign(outside)
+    (tmp_path / "taken.jsonl").unlink()
+    assert "HeadsMissing" in outside.run("verify", code=1).output
+    (tmp_path / "taken.jsonl").write_bytes(b"\xff")
+    assert "HeadsUnreadable" in outside.run("verify", code=1).output
+
+
+def test_one_false_head_among_many_is_enough(peopled: Console, tmp_path: Path) -> None:
+    """Also where an old kept head was put back and the forgery was signed on from there."""
+    taken = tmp_path / "taken.jsonl"
+    outside = with_file(peopled, taken)
+    kept = Path(peopled.environment["ANAMNESIS_KEYS"]) / "heads" / "riverside.json"
+    sign(outside)
+    old = kept.read_bytes()
+    outside.run("replay", "--tenant", "riverside", "--at", "1", "--operator", "o", "--reason", "r")
+    sign(outside)
+    true_head = peopled.head()
+    rewrite(peopled, true_head)
+    kept.write_bytes(old)
+    for _ in range(3):
+        outside.run(
+            "replay", "--tenant", "riverside", "--at", "1", "--operator", "o", "--reason", "r"
+        )
+        sign(outside)
+    said = outside.run("verify", "--tenant", "riverside", code=1).stdout
+    assert f"WRONG at position {true_head}: anchor" in said

@@ -159,3 +159,29 @@ async def test_everybody_is_heard_as_soon_as_there_is_no_overload(world: World) 
         await flood.end()
         await asyncio.sleep(2 * LIMITS.patience_s)
         assert (await flood.ask()).text == "served"
+
+
+@pytest.mark.anyio
+async def test_strangers_and_full_queues_of_ones_own_say_nothing_of_the_server(
+    world: World,
+) -> None:
+    limits = LaneLimits(in_service=4, per_caller=1, waiting_per_caller=1, patience_s=0.05)
+    async with gate(world, limits) as here:
+        overload = here.admission.known.overload
+        flood = {"authorization": "Bearer nobody"}
+        strangers = [
+            asyncio.create_task(here.client.post(URL, content=b"{}", headers=flood))
+            for _ in range(60)
+        ]
+        own = {"authorization": f"Bearer {world.token('omar')}"}
+        mine = [
+            asyncio.create_task(here.client.post(URL, content=b"{}", headers=own))
+            for _ in range(12)
+        ]
+        await asyncio.sleep(0.3)
+        assert not overload.is_on()
+        here.inside.go.set()
+        await asyncio.gather(*strangers, *mine)
+        assert not [at for at in here.admission.refused if at[1] == "unheard"]
+        assert here.admission.refused["known", "queue-full"] >= MOST_REFUSALS
+        assert (await here.post("rosa")).text == "served"

@@ -18,6 +18,7 @@ from adapters.proofs.notes import COSIGNED, KeyUnreadable, VerifierKey
 from api.house import open_house
 from api.settings import Settings, SettingUnclear
 from api.signing import head_key, signing
+from api.witness import WitnessRuns, alone_in
 from tests.api.world import World
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +55,11 @@ async def test_a_witness_process_cosigns_the_heads_of_a_living_house(
         assert (await client.post(f"{url}/add-checkpoint", content=b"\xff")).status_code == 400
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+def test_two_witnesses_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    with alone_in(tmp_path), pytest.raises(WitnessRuns), alone_in(tmp_path):
+        raise AssertionError("two of them")
 
 
 def test_witnesses_are_pairs_of_url_and_key() -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from adapters.heads import heads_in
 from adapters.heads.cosigning import Cosigner, WitnessPlace, WitnessRefused, cosigning
-from adapters.heads.witness import Witness
+from adapters.heads.witness import SIZE_TYPE, Witness
 from adapters.proofs.notes import COSIGNED, Checkpoint
 from api.serving import listen, serving
 from api.witness import witness_application
@@ -121,3 +122,61 @@ async def test_a_witness_that_is_away_is_told_of_once_and_asked_again(signed: Si
             await cosigning(cosigners, stop, pause_s=0.01)
     assert [log["event"] for log in logs] == ["heads.unwitnessed", "heads.uncosigned"]
     assert len(cosigned(signed)) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, "", "{line}"),
+        (200, "", "\n{line}"),
+        (200, "", "{log}"),
+        (200, "", "no line\n"),
+        (200, "", "x" * 100_000),
+        (409, SIZE_TYPE, "\u00b2\n"),
+        (409, SIZE_TYPE, "9" * 5_000),
+        (302, "", ""),
+    ],
+)
+async def test_whatever_a_faulty_witness_says_is_kept_nowhere(
+    signed: Signed, answer: tuple[int, str, str]
+) -> None:
+    position = await signed.grow(0, 1)
+    await signed.signer().sign()
+    head = signed.file.load()
+    assert head is not None
+    status, kind, text = answer
+    forged = WITNESS.cosign("another text\n", NOW).line
+    log = f"{KEY.sign('another text').line}\n{WITNESS.cosign(head.note.text, NOW).line}"
+    said = text.replace("{line}", f"{forged}\n").replace("{log}", f"{log}\n")
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", kind.encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": said.encode()})
+
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport) as client:
+        place = WitnessPlace("http://w.test", WITNESS.verifier(COSIGNED))
+        cosigner = Cosigner(client, signed.pool, HERE, signed.file, place, [signed.outlet])
+        if "{log}" in text:
+            # The witness's own line is good; what else it says is not kept.
+            assert await cosigner.cosign()
+            assert cosigned(signed) == [position]
+        else:
+            with pytest.raises(WitnessRefused):
+                await cosigner.cosign()
+            assert cosigned(signed) == []
+    # Nobody stumbles over it afterwards.
+    assert signed.file.load() is not None
+    cosigner.file.load()
+    assert len(list(heads_in(signed.outlet.path.read_text()))) >= 1
+
+
+async def test_the_head_of_an_empty_log_is_brought_to_nobody(signed: Signed) -> None:
+    assert await signed.signer().sign() == 0
+    async with witnessed(signed, signed.folder / "w") as cosigner:
+        assert not await cosigner.cosign()
+        position = await signed.grow(0, 1)
+        await signed.signer().sign()
+        assert await cosigner.cosign()
+    assert cosigned(signed) == [position]

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.heads import HeadSigner, KeptHeadDamaged, LogForked
-from adapters.heads.duty import MANY, SOON_S, HeadDuty, Watch
+from adapters.heads.duty import MANY, RETRY_S, SOON_S, HeadDuty, Watch
 from adapters.postgres.migrate import add_tenant
 from api.house import House
 from api.signing import signing
@@ -61,6 +61,22 @@ def test_an_event_is_signed_soon_and_many_at_once() -> None:
     assert at.due(100.0) == SOON_S
     at.heard(10 + MANY, 100.1)
     assert at.due(100.1) == 0.0
+
+
+async def test_what_fails_is_not_tried_again_at_once_however_much_waits() -> None:
+    at = Watch(HERE, Fake(OSError()), end=0, signed=0)  # type: ignore[arg-type]
+    at.heard(10 * MANY, 100.0)
+    assert at.due(100.0) == 0.0
+    await at.sign(lambda: 100.0)
+    assert at.due(100.0) == RETRY_S
+    assert at.since == 100.0
+    assert at.due(100.0 + RETRY_S) == 0.0
+
+
+async def test_nothing_that_signing_meets_ends_the_duty() -> None:
+    odd = Fake(TypeError(), ValueError(), 5)
+    duty = await of_fakes({HERE: odd}, lambda: odd.asked >= 3)
+    assert duty.refused == 0
 
 
 def test_what_is_heard_late_is_nothing_new() -> None:

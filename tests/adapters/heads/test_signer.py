@@ -1,6 +1,7 @@
 """Heads go on from what was signed before, whatever the database says of itself."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 
 import asyncpg
@@ -178,3 +179,25 @@ async def test_a_line_that_is_no_head_is_named_and_one_that_was_cut_off_left_out
     assert len(list(heads_in(text + text[:40]))) == 1
     with pytest.raises(HeadsUnreadable, match="line 2"):
         list(heads_in(text + "{}\n"))
+
+
+async def test_what_a_full_disk_left_of_a_line_is_cut_off_before_the_next(
+    signed: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await signed.grow(0, 1)
+    await signed.signer().sign()
+    whole = signed.outlet.path.read_text()
+    signed.outlet.path.write_text(whole + whole[:50])
+    second = await signed.grow(1, 1)
+    await signed.signer().sign()
+    heads = [Checkpoint.of(note.text).size for _, note in heads_in(signed.outlet.path.read_text())]
+    assert heads[-1] == second
+    assert len(heads) == 2
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda to, line: write(to, line[:30]))
+    note = next(note for _, note in heads_in(whole))
+    with pytest.raises(OSError, match="not all"):
+        await signed.outlet.put(HERE, note)
+    monkeypatch.undo()
+    assert len(list(heads_in(signed.outlet.path.read_text()))) == 2
+    assert signed.outlet.path.read_text().endswith("\n")

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from adapters.heads.witness import SIZE_TYPE, Answer, Witness, WitnessDamaged, request_of
+from adapters.heads.witness import (
+    SIZE_TYPE,
+    Answer,
+    Witness,
+    WitnessDamaged,
+    WitnessNameInvalid,
+    request_of,
+)
 from adapters.proofs.notes import COSIGNED, Checkpoint, Note, NoteKey
 from adapters.proofs.paths import Leaves, consistency_path
 from tests.adapters.heads.conftest import KEY
@@ -124,3 +131,16 @@ def test_a_witness_with_a_damaged_memory_signs_no_more(asked: Asked) -> None:
             asked.add(LEAVES, 7)
     kept.write_text(whole)
     assert asked.add(LEAVES, 7) == 200
+
+
+def test_a_log_that_was_empty_goes_on(asked: Asked) -> None:
+    for size in (0, 0, 3, 7):
+        old = {0: 0, 3: 0, 7: 3}[size]
+        assert asked.add(LEAVES[:size], old) == 200, size
+    assert asked.add(LEAVES[:3], 0) == 409
+
+
+def test_a_name_that_no_note_can_have_is_refused(tmp_path: Path) -> None:
+    for name in ("my witness", "a+b", ""):
+        with pytest.raises(WitnessNameInvalid):
+            Witness(NoteKey(name, WITNESS.private), [KEY.verifier()], tmp_path, lambda: NOW)

@@ -1,11 +1,12 @@
 """Roots kept outside: they find whoever rewrites rows, leaves and frontier alike."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import pytest
 
 from adapters.postgres.verification import anchors_now, verify
-from adapters.proofs.anchors import Anchor, AnchorUnreadable, anchors_in
+from adapters.proofs.anchors import Anchor, AnchorCheck, AnchorUnreadable, anchors_in
 from adapters.proofs.findings import Verification
 from adapters.proofs.merkle import Frontier
 from tests.adapters.proofs.conftest import EVENTS, Logs, file_records, open_charts
@@ -79,3 +80,34 @@ def test_anchors_are_lines_and_a_line_that_is_none_is_named() -> None:
     assert anchors_in(f"{anchor.line}\n\n") == [anchor]
     with pytest.raises(AnchorUnreadable, match="line 2"):
         anchors_in(f"{anchor.line}\nriverside seven {anchor.root}")
+
+
+def _leaves(count: int) -> list[bytes]:
+    return [sha256(str(number).encode()).digest() for number in range(count)]
+
+
+def test_every_anchor_is_looked_at_wherever_it_stands_and_whatever_is_missing() -> None:
+    leaves = _leaves(20_000)
+    places = [1, 8_191, 8_192, 8_193, 12_000, 16_384, 20_000]
+    anchors = [Anchor("t", n, Frontier.of(leaves[:n]).root().hex()) for n in places]
+    false = Anchor("t", 12_000, "00" * 32)
+
+    def checked(given: Sequence[Anchor], found: list[bytes]) -> list[int]:
+        check = AnchorCheck(given)
+        for start in range(0, 20_000, 8_192):
+            check.take(found[start : start + 8_192])
+        return [anchor.position for anchor in check.close()]
+
+    assert checked(anchors, leaves) == []
+    assert checked([*anchors, false], leaves) == [12_000]
+    without = leaves[:5_000] + leaves[5_001:]
+    assert checked(anchors, without) == [n for n in places if n > 5_000]
+    holed = AnchorCheck(anchors)
+    holed.take(leaves[:5_000] + leaves[5_001:8_192])
+    holed.take(leaves[8_192:16_384])
+    assert [anchor.position for anchor in holed.close()] == [n for n in places if n > 5_000]
+
+
+def test_of_an_empty_log_there_is_nothing_to_say() -> None:
+    check = AnchorCheck([Anchor("t", 0, "00" * 32)])
+    assert (check.last, check.close()) == (0, [])
