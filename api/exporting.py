@@ -15,7 +15,7 @@ import asyncpg
 
 from adapters.heads import HeadSigner
 from adapters.heads.tiling import TileFolder
-from adapters.postgres.exporting import LogForExport, context_hash
+from adapters.postgres.exporting import LogUpTo, context_hash
 from adapters.postgres.trail import Trail
 from adapters.proofs.exports import (
     FORMAT,
@@ -26,10 +26,10 @@ from adapters.proofs.exports import (
     line,
 )
 from adapters.proofs.notes import Checkpoint, Note, NoteKey, NoteRefused, NoteUnreadable
-from adapters.proofs.paths import Leaves, consistency_path, inclusion_path
+from adapters.proofs.paths import Leaves, consistency_path
 from adapters.proofs.receipts import Receipt
 from api.house import House
-from api.signing import head_file, head_key
+from api.signing import head_file, head_key, head_signer
 from domain import audit
 from domain.audit import RecordReplay, Selection
 from domain.kernel.context import Actor
@@ -60,7 +60,7 @@ class _Signed:
     key: NoteKey
     head: Note
     size: int
-    log: LogForExport
+    log: LogUpTo
 
 
 async def export(
@@ -112,7 +112,6 @@ async def receipt(house: House, position: int, who: Actor) -> bytes:
     if not found:
         raise ExportRefused(f"no event at {position}")
     entry = found[0]
-    path = inclusion_path(tree, position - 1, signed.size)
     return line(
         EventReceipt(
             format=RECEIPT,
@@ -123,7 +122,7 @@ async def receipt(house: House, position: int, who: Actor) -> bytes:
             header=entry.header,
             context=context_hash(entry),
             body=entry.body,
-            proof=str(Receipt(position - 1, tuple(path), signed.head)),
+            proof=str(Receipt(position - 1, tuple(entry.path or ()), signed.head)),
         )
     )
 
@@ -172,14 +171,13 @@ async def _signed(house: House, tenant: str) -> _Signed:
     """The log up to the head of this moment, which is signed now unless it is already."""
     settings = house.settings
     key = await head_key(house.keys, settings, tenant)
-    file = head_file(settings, key, tenant)
     async with asyncpg.create_pool(settings.role_dsn("worker"), min_size=0, max_size=1) as pool:
-        await _in_turn(HeadSigner(pool, tenant, key, file))
-    kept = file.load()
+        await _in_turn(await head_signer(house, pool, tenant))
+    kept = head_file(settings, key, tenant).load()
     if kept is None:
         raise NothingToExport(tenant)
     size = kept.checkpoint.size
-    return _Signed(key, kept.note, size, LogForExport(house.auditor, tenant, size))
+    return _Signed(key, kept.note, size, LogUpTo(house.auditor, tenant, size))
 
 
 async def _in_turn(signer: HeadSigner) -> None:
@@ -198,18 +196,15 @@ async def _chain(signed: _Signed, tree: Leaves | None) -> list[HeadLine]:
     With all entries at hand roots are worked out from these, and no paths are needed.
     """
     known = {signed.size: signed.head}
-    for note in await signed.log.heads():
+    for note in await signed.log.heads(MOST_HEADS):
         try:
             note.check([signed.key.verifier()])
             known.setdefault(Checkpoint.of(note.text).size, note)
         except (NoteRefused, NoteUnreadable):
             # Nobody signed it, so somebody put it there; `verify` tells more.
             continue
-    sizes = sorted(known)
-    step = -(-len(sizes) // MOST_HEADS) or 1
-    chosen = sorted(sizes[::-step])
     lines, before = [], 0
-    for size in chosen:
+    for size in sorted(known):
         since = consistency_path(tree, before, size) if tree is not None and before else ()
         lines.append(HeadLine(str(known[size]), since))
         before = size

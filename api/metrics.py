@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.heads import HeadDuty
+from adapters.postgres.tenant import tenant_rows
 from api.admission import OVERLOADED, Admission
 from api.apart import ProjectorProcess
 from api.context import Operation
@@ -202,9 +203,7 @@ class _Heads:
 
 
 async def _behind(pool: asyncpg.Pool, tenant: str) -> list[tuple[str, int]]:
-    async with pool.acquire() as connection, connection.transaction(readonly=True):
-        await connection.execute("SELECT set_config('anamnesis.tenant', $1, true)", tenant)
-        rows = await connection.fetch(_BEHIND, tenant)
+    rows = await tenant_rows(pool, tenant, _BEHIND, tenant)
     return [(row["projection"], max(0, row["behind"])) for row in rows]
 
 

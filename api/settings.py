@@ -18,17 +18,10 @@ NEEDED = ("DSN", "KEYS", "OBJECTS")
 _ROLE_DSNS = tuple(f"DSN_{role.upper()}" for role in ROLES)
 KNOWN = frozenset(
     {
-        *NEEDED,
-        *_ROLE_DSNS,
-        "PROFILE",
-        "TRUSTED_ONLY",
-        "IN_SERVICE",
-        "ORIGIN",
-        "HEADS",
-        "HEADS_FILE",
-        "WITNESSES",
+        *NEEDED, *_ROLE_DSNS, "HEADS", "HEADS_FILE", "IN_SERVICE", "ORIGIN", "PROFILE",
+        "TRUSTED_ONLY", "WITNESSES",
     }
-)
+)  # fmt: skip
 ORIGIN = "anamnesis.invalid"
 _NAME = re.compile(r"[A-Za-z0-9.-]+(/[A-Za-z0-9._-]+)*")
 BESIDE = frozenset(

@@ -1,8 +1,10 @@
 """The heads of a house's logs, signed with keys that no database has."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import asyncpg
 import httpx2
@@ -20,7 +22,14 @@ from adapters.heads import (
 from adapters.heads.cosigning import Cosigner, WitnessPlace, cosigning
 from adapters.keys import KeyTree
 from adapters.proofs.anchors import Anchor
-from adapters.proofs.notes import Checkpoint, NoteKey, NoteRefused, NoteUnreadable, VerifierKey
+from adapters.proofs.notes import (
+    Checkpoint,
+    Note,
+    NoteKey,
+    NoteRefused,
+    NoteUnreadable,
+    VerifierKey,
+)
 from api.house import House, ended
 from api.settings import Settings
 
@@ -41,24 +50,27 @@ def head_file(settings: Settings, key: NoteKey, tenant: str) -> HeadFile:
     return HeadFile(settings.kept_heads / f"{tenant}.json", key.verifier())
 
 
+async def head_signer(house: House, pool: asyncpg.Pool, tenant: str) -> HeadSigner:
+    """The signer of a tenant's log; `pool` has connections of the worker's role."""
+    key = await head_key(house.keys, house.settings, tenant)
+    file = head_file(house.settings, key, tenant)
+    return HeadSigner(pool, tenant, key, file, _outlets(house.settings))
+
+
+def _outlets(settings: Settings) -> list[Outlet]:
+    return [] if settings.heads_file is None else [FileOutlet(settings.heads_file)]
+
+
 @asynccontextmanager
 async def signing(house: House) -> AsyncIterator[HeadDuty]:
     """Heads are signed while the context is open, by this process or another one beside it."""
-    settings = house.settings
-    dsn = settings.role_dsn("worker")
-    outlets: list[Outlet] = []
-    if settings.heads_file is not None:
-        outlets.append(FileOutlet(settings.heads_file))
+    dsn = house.settings.role_dsn("worker")
     async with asyncpg.create_pool(dsn, min_size=0, max_size=2) as pool:
-
-        async def signer_of(tenant: str) -> HeadSigner:
-            key = await head_key(house.keys, settings, tenant)
-            return HeadSigner(pool, tenant, key, head_file(settings, key, tenant), outlets)
-
+        signer_of = partial(head_signer, house, pool)
         duty = HeadDuty(signer_of, lambda: asyncpg.connect(dsn))
         task = asyncio.create_task(duty.run(await house.tenants()), name="heads")
         try:
-            async with _witnessed(house, pool, outlets):
+            async with _witnessed(house, pool):
                 yield duty
         finally:
             duty.stop()
@@ -66,9 +78,7 @@ async def signing(house: House) -> AsyncIterator[HeadDuty]:
 
 
 @asynccontextmanager
-async def _witnessed(
-    house: House, pool: asyncpg.Pool, outlets: Sequence[Outlet]
-) -> AsyncIterator[None]:
+async def _witnessed(house: House, pool: asyncpg.Pool) -> AsyncIterator[None]:
     """Kept heads are brought to the witnesses while the context is open."""
     settings, stop = house.settings, asyncio.Event()
     if not settings.witnesses:
@@ -88,7 +98,7 @@ async def _witnessed(
                         tenant=tenant,
                         kept=head_file(settings, key, tenant),
                         place=place,
-                        outlets=outlets,
+                        outlets=_outlets(settings),
                     )
             return found
 
@@ -105,30 +115,45 @@ class HeadsMissing(Exception):
     ANAMNESIS_HEADS_FILE; without it the log is not held to what was signed."""
 
 
-def signed_tenants(settings: Settings, *taken: str) -> set[str]:
-    """The tenants whose heads were signed on this machine, or stand in texts of file outlets."""
-    kept = settings.kept_heads.glob("*.json") if settings.kept_heads.exists() else ()
-    mine = {path.stem for path in kept if "." not in path.stem}
-    return mine | {tenant for text in (*taken, *_outlet(settings)) for tenant, _ in heads_in(text)}
+TakenHeads = Mapping[str, Sequence[Note]]
+"""The heads of each tenant that texts of file outlets have; not checked yet."""
 
 
-async def signed_anchors(house: House, tenant: str, *taken: str) -> list[Anchor]:
-    """What the heads outside the database hold a tenant's log to: the kept one, and those in texts
-    of file outlets.
+def taken_heads(settings: Settings, *texts: str) -> TakenHeads:
+    """What the file outlet and these texts have, and every tenant that signed on this machine.
 
-    Raises KeptHeadDamaged, HeadsMissing, and HeadsUnreadable also for one that nobody signed.
+    Raises HeadsMissing and HeadsUnreadable.
+    """
+    found: dict[str, list[Note]] = defaultdict(list)
+    for kept in settings.kept_heads.glob("*.json") if settings.kept_heads.exists() else ():
+        if "." not in kept.stem:
+            found[kept.stem] = []
+    for text in (*texts, *_outlet(settings, any_kept=bool(found))):
+        for tenant, note in heads_in(text):
+            found[tenant].append(note)
+    return found
+
+
+async def signed_anchors(house: House, tenant: str, taken: TakenHeads) -> list[Anchor]:
+    """What the heads outside the database hold a tenant's log to: the kept one, and the taken ones.
+
+    Raises KeptHeadDamaged, and HeadsUnreadable for one that nobody signed.
     """
     settings = house.settings
     key = await head_key(house.keys, settings, tenant)
     kept = await asyncio.to_thread(head_file(settings, key, tenant).load)
     heads = {kept.checkpoint} if kept is not None else set()
-    for text in (*taken, *_outlet(settings)):
-        heads |= _checked(text, tenant, key.verifier())
+    for note in taken.get(tenant, ()):
+        try:
+            note.check([key.verifier()])
+            heads.add(Checkpoint.of(note.text))
+        except (NoteRefused, NoteUnreadable):
+            raise HeadsUnreadable(f"a head of {tenant} that its key did not sign") from None
     ordered = sorted(heads, key=lambda head: head.size)
     return [Anchor(tenant, head.size, head.root.hex()) for head in ordered]
 
 
-def _outlet(settings: Settings) -> list[str]:
+def _outlet(settings: Settings, *, any_kept: bool) -> list[str]:
     """The text of the file outlet, if there is one."""
     path = settings.heads_file
     if path is None:
@@ -136,20 +161,8 @@ def _outlet(settings: Settings) -> list[str]:
     try:
         return [path.read_text("utf-8")]
     except FileNotFoundError:
-        if any(settings.kept_heads.glob("*.json")):
+        if any_kept:
             raise HeadsMissing(str(path)) from None
         return []
     except (OSError, UnicodeError) as error:
         raise HeadsUnreadable(str(path)) from error
-
-
-def _checked(text: str, tenant: str, key: VerifierKey) -> set[Checkpoint]:
-    heads = set()
-    for whose, note in heads_in(text):
-        if whose == tenant:
-            try:
-                note.check([key])
-                heads.add(Checkpoint.of(note.text))
-            except (NoteRefused, NoteUnreadable):
-                raise HeadsUnreadable(f"a head of {tenant} that its key did not sign") from None
-    return heads

@@ -1,6 +1,5 @@
 """A witness over HTTP: POST /add-checkpoint (C2SP tlog-witness v1)."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from adapters.heads.witness import MOST_BYTES, Witness
-from adapters.keys.files import publish, replace
+from adapters.keys.files import held, publish, replace
 from adapters.proofs.notes import NoteKey
 
 
@@ -41,16 +40,10 @@ class WitnessRuns(Exception):
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Nobody else works in the folder while the context is open. Raises WitnessRuns."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(folder / "witness.lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WitnessRuns(str(folder)) from None
+    with held(folder / "witness.lock") as alone:
+        if not alone:
+            raise WitnessRuns(str(folder))
         yield
-    finally:
-        os.close(lock)
 
 
 def witness_key(folder: Path, name: str) -> NoteKey:

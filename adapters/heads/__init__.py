@@ -3,7 +3,8 @@
 from adapters.heads.duty import HeadDuty
 from adapters.heads.kept import HeadFile, KeptHead, KeptHeadDamaged
 from adapters.heads.outlets import FileOutlet, HeadsUnreadable, Outlet, heads_in
-from adapters.heads.signer import HeadSigner, LogForked
+from adapters.heads.signer import HeadSigner
+from adapters.postgres.exporting import LogForked
 
 __all__ = [
     "FileOutlet",

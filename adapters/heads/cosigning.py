@@ -18,22 +18,19 @@ import structlog
 
 from adapters.heads.kept import HeadFile, KeptHead
 from adapters.heads.outlets import Outlet
-from adapters.heads.signer import TENANT
 from adapters.heads.witness import SIZE_TYPE, request_of
+from adapters.postgres.exporting import LogUpTo
 from adapters.proofs.grown import Grown
 from adapters.proofs.merkle import Frontier
 from adapters.proofs.notes import Note, NoteRefused, NoteUnreadable, VerifierKey
-from adapters.proofs.paths import Leaves, Tree, consistency_path
+from adapters.proofs.paths import Leaves, consistency_path
 
 PAUSE_S = 5.0
 SECONDS = 10.0
 MOST_SECONDS = 60.0
 """For one head and one witness in all, however slowly it answers."""
 MOST_ANSWERED = 64 * 1024
-PORTION = 8_192
 _SIZE = re.compile(r"[0-9]{1,18}\n?")
-LEAVES = """SELECT leaf FROM event WHERE tenant = $1 AND position > $2 AND position <= $3
-  ORDER BY position LIMIT $4"""
 _log = structlog.get_logger("anamnesis.heads")
 
 
@@ -79,26 +76,28 @@ class Cosigner:
             return True
         old = before.frontier if before is not None else Frontier()
         note = await self._asked(old.size, await self._path(old, newest), newest)
-        cosigned = KeptHead(note, newest.frontier)
-        await asyncio.to_thread(self.file.keep, cosigned)
+        # Taken outside first: what fails there is brought to the witness once more.
         for outlet in self.outlets:
             await outlet.put(self.tenant, note)
+        await asyncio.to_thread(self.file.keep, KeptHead(note, newest.frontier))
         return True
 
     async def _path(self, old: Frontier, newest: KeptHead) -> list[bytes]:
         if old.size == 0:
             return []
-        leaves = await self._leaves(old.size, newest.frontier.size)
-        return await asyncio.to_thread(lambda: _path(Grown(old, leaves), old.size, newest))
+        size = newest.frontier.size
+        leaves = await LogUpTo(self.pool, self.tenant, size).leaves(old.size)
+        return await asyncio.to_thread(consistency_path, Grown(old, leaves), old.size, size)
 
     async def _asked(self, old: int, path: list[bytes], newest: KeptHead) -> Note:
         """The note with the witness's line."""
         status, kind, text = await self._post(request_of(old, path, newest.note))
         known = int(text) if status == 409 and kind == SIZE_TYPE and _SIZE.fullmatch(text) else 0
-        if 0 < known <= newest.frontier.size and known != old:
+        size = newest.frontier.size
+        if 0 < known <= size and known != old:
             # It has another memory than ours of it: a path from whatever it knows.
-            leaves = await self._leaves(0, newest.frontier.size)
-            path = await asyncio.to_thread(lambda: _path(Leaves(leaves), known, newest))
+            leaves = await LogUpTo(self.pool, self.tenant, size).leaves()
+            path = await asyncio.to_thread(lambda: consistency_path(Leaves(leaves), known, size))
             status, kind, text = await self._post(request_of(known, path, newest.note))
         if status != 200:
             raise WitnessRefused(status)
@@ -127,22 +126,6 @@ class Cosigner:
                     raise WitnessRefused(got.status_code)
             kind = got.headers.get("content-type", "").partition(";")[0]
             return got.status_code, kind, text.decode("utf-8", "replace")
-
-    async def _leaves(self, since: int, upto: int) -> list[bytes]:
-        leaves: list[bytes] = []
-        async with self.pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute(TENANT, self.tenant)
-            while since + len(leaves) < upto:
-                after = since + len(leaves)
-                rows = await connection.fetch(LEAVES, self.tenant, after, upto, PORTION)
-                if not rows:
-                    break
-                leaves += [row["leaf"] for row in rows]
-        return leaves
-
-
-def _path(tree: Tree, old: int, newest: KeptHead) -> list[bytes]:
-    return consistency_path(tree, old, newest.frontier.size)
 
 
 async def cosigning(

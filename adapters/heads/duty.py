@@ -13,9 +13,10 @@ import asyncpg
 import structlog
 
 from adapters.heads.kept import KeptHeadDamaged
-from adapters.heads.signer import HeadSigner, LogForked
+from adapters.heads.signer import HeadSigner
+from adapters.postgres.exporting import LogForked
+from adapters.postgres.listening import listening
 
-CHANNEL = "anamnesis_log"
 SOON_S = 0.5
 """After the first unsigned event; with the time that signing takes it is signed within 1 s."""
 MANY = 256
@@ -112,7 +113,7 @@ class HeadDuty:
             look_at = self._clock()
             while not self._stopping:
                 if listener is None or listener.is_closed():
-                    listener = await self._listen()
+                    listener = await listening(self._connect, self._heard, "heads.deaf")
                 await self._meet()
                 if self._clock() >= look_at:
                     await self._sign(self._watches.values())
@@ -150,18 +151,6 @@ class HeadDuty:
             async with asyncio.timeout(pause):
                 await self._wake.wait()
         self._wake.clear()
-
-    async def _listen(self) -> asyncpg.Connection | None:
-        listener: asyncpg.Connection | None = None
-        try:
-            listener = await self._connect()
-            await listener.add_listener(CHANNEL, self._heard)
-        except Exception as error:  # the duty outlives whatever a connection meets
-            _log.warning("heads.deaf", error=type(error).__name__)
-            if listener is not None:
-                listener.terminate()
-            return None
-        return listener
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
         now = self._clock()

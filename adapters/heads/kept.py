@@ -4,16 +4,13 @@ Whoever can rewrite the database cannot rewrite this. The next head is made from
 and the leaves since, never from what the database says of itself.
 """
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from adapters.keys.files import replace
+from adapters.keys.files import held, replace
 from adapters.proofs.merkle import Frontier
 from adapters.proofs.notes import Checkpoint, Note, NoteRefused, NoteUnreadable, VerifierKey
 
@@ -53,20 +50,9 @@ class HeadFile:
         """Another file of the same log in the same folder."""
         return HeadFile(self._path.with_name(f"{self._path.stem}.{name}.json"), self._key)
 
-    @contextmanager
-    def held(self) -> Iterator[bool]:
+    def held(self) -> AbstractContextManager[bool]:
         """Whether this process alone has the file, for as long as the context is open."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(lock)
+        return held(self._path.with_suffix(".lock"))
 
     def load(self) -> KeptHead | None:
         """The kept head; None where none was ever kept. Raises KeptHeadDamaged."""

@@ -13,6 +13,8 @@ import structlog
 
 from adapters.heads.kept import HeadFile, KeptHead
 from adapters.heads.outlets import Outlet
+from adapters.postgres.exporting import LogForked
+from adapters.postgres.tenant import SET_TENANT
 from adapters.proofs.merkle import Frontier, root_of
 from adapters.proofs.notes import Checkpoint, NoteKey
 
@@ -22,13 +24,7 @@ LEAVES = """SELECT position, leaf FROM event
   WHERE tenant = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4"""
 PUBLISH = """INSERT INTO signed_head (tenant, position, root, note) VALUES ($1, $2, $3, $4)
   ON CONFLICT (tenant, position) DO NOTHING"""
-TENANT = "SELECT set_config('anamnesis.tenant', $1, true)"
 _log = structlog.get_logger("anamnesis.heads")
-
-
-class LogForked(Exception):
-    """The log does not go on from the head that was signed last: it was cut off, replaced by an
-    older copy, or rewritten. Nothing more is signed. Keep the files and run `anamnesis verify`."""
 
 
 class HeadSigner:
@@ -81,7 +77,7 @@ class HeadSigner:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await connection.execute(TENANT, self._tenant)
+            await connection.execute(SET_TENANT, self._tenant)
             head = await connection.fetchrow(HEAD, self._tenant)
             position, theirs = (head[0], head[1]) if head else (0, [])
             if position < frontier.size:
@@ -116,6 +112,6 @@ class HeadSigner:
     async def _publish(self, head: KeptHead) -> None:
         told = head.checkpoint
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(TENANT, self._tenant)
+            await connection.execute(SET_TENANT, self._tenant)
             note = str(head.note).encode()
             await connection.execute(PUBLISH, self._tenant, told.size, told.root, note)

@@ -28,17 +28,12 @@ from adapters.proofs.paths import extends
 MOST_HASHES = 63
 MOST_BYTES = 128 * 1024
 SIZE_TYPE = "text/x.tlog.size"
-_NAME = re.compile(r"[^\s+]+")
 _OLD = re.compile(r"old (0|[1-9][0-9]{0,18})")
 
 
 class WitnessDamaged(Exception):
     """A head that this witness kept is damaged. It must not sign for that log any more: restore the
     file, or retire the witness and begin another one under another name."""
-
-
-class WitnessNameInvalid(Exception):
-    """A witness's name has neither spaces nor plus signs. Choose one such as witness.example/w1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +54,6 @@ class Witness:
         """`logs` are the keys of known logs, whose names are their origins; `clock` tells seconds
         since 1970.
         """
-        if not _NAME.fullmatch(key.name):
-            raise WitnessNameInvalid(key.name)
         self._key = key
         self._logs = {log.name: log for log in logs}
         self._folder = folder

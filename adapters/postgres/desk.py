@@ -10,6 +10,7 @@ from adapters.keys.seal import DataKey
 from adapters.keys.tree import KeyTree
 from adapters.postgres.reads import ReadTransaction
 from adapters.postgres.rows import row_binding
+from adapters.postgres.tenant import tenant_rows
 from domain.kernel.readmodel import Table
 from domain.registry import Comparison, Proposal
 
@@ -88,9 +89,4 @@ class Tokens:
         return {row["chart"] for row in await self._fetch(ACCOUNTS, list(charts))}
 
     async def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
-        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute(
-                "SELECT set_config('anamnesis.tenant', $1, true)", self._tenant
-            )
-            rows: list[asyncpg.Record] = await connection.fetch(sql, self._tenant, *arguments)
-            return rows
+        return await tenant_rows(self._pool, self._tenant, sql, self._tenant, *arguments)

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import asyncpg
 
-from adapters.heads.signer import LogForked
+from adapters.postgres.tenant import tenant_rows
 from adapters.proofs.exports import Entry
 from adapters.proofs.notes import Note, NoteUnreadable
 from adapters.proofs.paths import Leaves, inclusion_path
@@ -28,41 +28,53 @@ ENTRIES = """SELECT leaf, int8send(position) || int8send(version)
   || int8send((extract(epoch FROM committed_at) * 1000000)::bigint) || sha256(header)
   || sha256(salt || context) || sha256(body) AS entry FROM event
   WHERE tenant = $1 AND position BETWEEN $2 AND $3 ORDER BY position"""
-HEADS = """SELECT note FROM signed_head WHERE tenant = $1 AND position <= $2 ORDER BY position"""
+HEADS = """SELECT note FROM (
+    SELECT note, position, row_number() OVER (ORDER BY position DESC) - 1 AS nth,
+      greatest(1, (count(*) OVER () + $3 - 1) / $3) AS step
+    FROM signed_head WHERE tenant = $1 AND position <= $2
+  ) AS head WHERE nth % step = 0 ORDER BY position"""
 
 
-class LogForExport:
+class LogForked(Exception):
+    """The log does not go on from the head that was signed last: it was cut off, replaced by an
+    older copy, or rewritten. Nothing more is signed. Keep the files and run `anamnesis verify`."""
+
+
+class LogUpTo:
     """One tenant's log up to a signed head."""
 
     def __init__(self, pool: asyncpg.Pool, tenant: str, size: int) -> None:
-        """`pool` has connections of the auditor's role, `size` is the head's."""
+        """`pool` has connections of a role that reads the log, `size` is the head's."""
         self._pool = pool
         self._tenant = tenant
         self._size = size
 
-    async def heads(self) -> list[Note]:
-        """The published heads up to the size, oldest first; what is no note is left out."""
+    async def heads(self, most: int) -> list[Note]:
+        """Published heads up to the size, evenly chosen and the newest among them, oldest first;
+        what is no note is left out.
+        """
         notes = []
-        for row in await self._fetch(HEADS, self._tenant, self._size):
+        for row in await self._fetch(HEADS, self._tenant, self._size, most):
             try:
                 notes.append(Note.of(row["note"].decode("utf-8", "replace")))
             except NoteUnreadable:
                 continue
         return notes
 
-    async def tree(self) -> Leaves:
-        """The tree of the leaves as they are stored: 64 bytes of memory for each event.
-
-        Raises LogForked where one is missing.
-        """
+    async def leaves(self, since: int = 0) -> list[bytes]:
+        """The leaves after `since` as they are stored. Raises LogForked where one is missing."""
         leaves: list[bytes] = []
-        for low in range(0, self._size, PORTION):
+        for low in range(since, self._size, PORTION):
             upto = min(low + PORTION, self._size)
             rows = await self._fetch(LEAVES, self._tenant, low + 1, upto)
             leaves += [row["leaf"] for row in rows]
-        if len(leaves) != self._size:
-            raise LogForked(f"{self._tenant}: {len(leaves)} of {self._size} events")
-        return Leaves(leaves)
+        if since + len(leaves) != self._size:
+            raise LogForked(f"{self._tenant}: {since + len(leaves)} of {self._size} events")
+        return leaves
+
+    async def tree(self) -> Leaves:
+        """The whole tree: 64 bytes of memory for each event. Raises LogForked."""
+        return Leaves(await self.leaves())
 
     async def all(self) -> AsyncIterator[Sequence[Entry]]:
         """Every entry, in portions."""
@@ -89,12 +101,7 @@ class LogForExport:
             yield [(row["leaf"], row["entry"]) for row in rows]
 
     async def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
-        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute(
-                "SELECT set_config('anamnesis.tenant', $1, true)", self._tenant
-            )
-            rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
-            return rows
+        return await tenant_rows(self._pool, self._tenant, sql, *arguments)
 
 
 def _entry(row: asyncpg.Record, path: Sequence[bytes] | None) -> Entry:

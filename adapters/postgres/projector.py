@@ -24,13 +24,13 @@ from adapters.postgres.batch import (
     set_aside,
 )
 from adapters.postgres.incoming import Span, projecting, read
+from adapters.postgres.listening import listening
 from adapters.postgres.progress import CHANNEL
 from adapters.postgres.transaction import quoted
 from domain.kernel.readmodel import Projection
 
 _log = structlog.get_logger("anamnesis.projector")
 BATCH = 5_000
-LOG_CHANNEL = "anamnesis_log"
 IDLE_SECONDS = 1.0
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 CLAIM = """SELECT c.projection, c.position,
@@ -72,7 +72,7 @@ class Projector:
             while not self._stopping:
                 self._wake.clear()
                 if listener is None or listener.is_closed():
-                    listener = await _listening(connect, self._heard)
+                    listener = await listening(connect, self._heard, "projector.deaf")
                 dirty, self._dirty = self._dirty or set(tenants), set()
                 for tenant in sorted(dirty):
                     await self._advance_or_wait(tenant)
@@ -169,20 +169,6 @@ async def _claim(
         rows = await connection.fetch(CLAIM, *wanted)
     head = max((row["head"] or 0 for row in rows), default=0)
     return {row["projection"]: row["position"] for row in rows}, head
-
-
-async def _listening(connect: Connect, heard: Callable[..., None]) -> asyncpg.Connection | None:
-    """A listening connection, or None while the database cannot be reached: then it polls."""
-    listener: asyncpg.Connection | None = None
-    try:
-        listener = await connect()
-        await listener.add_listener(LOG_CHANNEL, heard)
-    except Exception as error:  # the projector outlives whatever a connection meets
-        _log.warning("projector.deaf", error=type(error).__name__)
-        if listener is not None:
-            listener.terminate()
-        return None
-    return listener
 
 
 async def _commit(connection: asyncpg.Connection, tenant: str, reached: dict[str, int]) -> None:

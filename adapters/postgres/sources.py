@@ -10,6 +10,7 @@ from adapters import codec
 from adapters.keys.refused import KeyDestroyed
 from adapters.keys.tree import KeyTree
 from adapters.postgres.rows import blind, row_binding
+from adapters.postgres.tenant import tenant_rows
 from domain.kernel.readmodel import Table
 
 _HERE = "tenant = current_setting('anamnesis.tenant')"
@@ -75,9 +76,4 @@ class Sources:
         return found
 
     async def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
-        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute(
-                "SELECT set_config('anamnesis.tenant', $1, true)", self._tenant
-            )
-            rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
-            return rows
+        return await tenant_rows(self._pool, self._tenant, sql, *arguments)

@@ -6,6 +6,7 @@ import asyncpg
 
 from adapters.keys.tree import KeyTree
 from adapters.postgres.opening import open_events
+from adapters.postgres.tenant import tenant_rows
 from domain.audit import Selection
 from domain.kernel.event import Recorded
 
@@ -85,12 +86,7 @@ class Trail:
         return rows[0]["position"] if rows else 0
 
     async def _fetch(self, sql: str, arguments: list[object]) -> list[asyncpg.Record]:
-        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute(
-                "SELECT set_config('anamnesis.tenant', $1, true)", self._tenant
-            )
-            rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
-            return rows
+        return await tenant_rows(self._pool, self._tenant, sql, *arguments)
 
 
 def _with_bound(selection: Selection, bound: int | None) -> Selection:

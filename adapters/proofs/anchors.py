@@ -6,12 +6,12 @@ replaced since. One line each: tenant, position, root in hexadecimal.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from adapters.proofs.merkle import Frontier
 
-PORTION = 8_192
 _LINE = re.compile(r"([a-z][a-z0-9-]{0,31}) ([0-9]{1,18}) ([0-9a-f]{64})")
 
 
@@ -53,7 +53,7 @@ class AnchorCheck:
         """The anchors of one tenant."""
         # Of an empty log there is nothing to say.
         given = {anchor for anchor in anchors if anchor.position > 0}
-        self._waiting = sorted(given, key=lambda anchor: anchor.position)
+        self._waiting = deque(sorted(given, key=lambda anchor: anchor.position))
         self._nodes = Frontier()
         self.wrong: list[Anchor] = []
 
@@ -62,21 +62,12 @@ class AnchorCheck:
         """The last position that an anchor speaks of."""
         return self._waiting[-1].position if self._waiting else 0
 
-    def take(self, leaves: list[bytes]) -> None:
-        """The next leaves. Whole portions go in at once where no anchor speaks of their middle."""
-        place = 0
-        while place < len(leaves):
-            following = self._waiting[0].position if self._waiting else None
-            if following is None:
+    def take(self, leaves: Iterable[bytes]) -> None:
+        """The next leaves; what follows the last anchor is not looked at."""
+        for leaf in leaves:
+            if not self._waiting:
                 return
-            upto = min(len(leaves), place + following - self._nodes.size)
-            part = leaves[place:upto]
-            if self._nodes.size % PORTION == 0 and len(part) == PORTION:
-                self._nodes.extend(Frontier.of(part))
-            else:
-                for leaf in part:
-                    self._nodes.append(leaf)
-            place = upto
+            self._nodes.append(leaf)
             self._compare()
 
     def close(self) -> list[Anchor]:
@@ -86,6 +77,6 @@ class AnchorCheck:
     def _compare(self) -> None:
         """Every anchor of the position that is reached."""
         while self._waiting and self._waiting[0].position == self._nodes.size:
-            anchor = self._waiting.pop(0)
+            anchor = self._waiting.popleft()
             if self._nodes.root().hex() != anchor.root:
                 self.wrong.append(anchor)

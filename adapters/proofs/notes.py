@@ -35,6 +35,10 @@ class NoteRefused(Exception):
     """No known key signed this note, or a known key's signature is wrong. Do not use its text."""
 
 
+class NameInvalid(ValueError):
+    """A key's name has neither spaces nor plus signs. Choose one such as witness.example/w1."""
+
+
 class KeyUnreadable(ValueError):
     """This is no verifier key. It has the form name+hash+key."""
 
@@ -89,10 +93,15 @@ class VerifierKey:
 
 @dataclass(frozen=True, slots=True)
 class NoteKey:
-    """A private key under a name."""
+    """A private key under a name. Raises NameInvalid for one that no note can have."""
 
     name: str
     private: Ed25519PrivateKey
+
+    def __post_init__(self) -> None:
+        """What cannot be read again must not be signed."""
+        if not _NAME.fullmatch(self.name):
+            raise NameInvalid(self.name)
 
     def verifier(self, kind: int = SIGNED) -> VerifierKey:
         """What checks the signatures of this key."""

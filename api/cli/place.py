@@ -15,12 +15,11 @@ import click
 from adapters.embedded import EmbeddedServerError, start_postgres
 from adapters.heads import HeadsUnreadable, KeptHeadDamaged, LogForked
 from adapters.heads.tiling import TilesStale
-from adapters.heads.witness import WitnessNameInvalid
 from adapters.keys import KeyRefused
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
-from adapters.proofs.notes import KeyUnreadable
+from adapters.proofs.notes import KeyUnreadable, NameInvalid
 from api.apart import ProjectorNotStarted
 from api.exporting import ExportRefused, NothingToExport, SigningBusy
 from api.house import ClockSkew, House, open_house, projecting
@@ -39,7 +38,7 @@ _EXPECTED = (
     ClockSkew, EmbeddedServerError, ExportRefused, HeadsMissing, HeadsUnreadable, KeptHeadDamaged,
     KeyRefused, KeyUnreadable, LogForked, LogUnavailable, NothingToExport, PortTaken,
     PositionTimeout, ProjectorNotStarted, RebuildUnderWay, SettingMissing, SettingUnclear,
-    SettingUnknown, SigningBusy, TilesStale, WitnessNameInvalid, WitnessRuns,
+    SettingUnknown, SigningBusy, TilesStale, NameInvalid, WitnessRuns,
 )  # fmt: skip
 
 

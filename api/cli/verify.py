@@ -15,7 +15,7 @@ from adapters.proofs.findings import Verification
 from api.cli.place import placed, settings_at
 from api.cli.progressing import progress_bar
 from api.house import House, open_house
-from api.signing import signed_anchors, signed_tenants
+from api.signing import signed_anchors, taken_heads
 
 
 @click.command()
@@ -29,7 +29,7 @@ from api.signing import signed_anchors, signed_tenants
 )
 @click.option(
     "--heads",
-    "taken",
+    "copies",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     multiple=True,
     help="A file of signed heads that was taken outside (ANAMNESIS_HEADS_FILE); may be repeated.",
@@ -39,7 +39,7 @@ def verify(
     tenant: str | None,
     as_json: bool,
     anchored: Path | None,
-    taken: tuple[Path, ...],
+    copies: tuple[Path, ...],
     folder: Path,
 ) -> None:
     """Check the whole log; exit 1 and name the first wrong position when something is wrong.
@@ -49,7 +49,7 @@ def verify(
 
     try:
         anchors = anchors_in(anchored.read_text("utf-8")) if anchored else []
-        heads = [path.read_text("utf-8") for path in taken]
+        heads = [path.read_text("utf-8") for path in copies]
     except AnchorUnreadable as error:
         raise click.UsageError(f"{type(error).__doc__} [{error}]") from error
     except (OSError, UnicodeError) as error:
@@ -59,14 +59,15 @@ def verify(
         with settings_at(folder) as settings:
             async with open_house(settings) as house:
                 known = await house.tenants()
-                held_to = signed_tenants(settings, *heads) | {one.tenant for one in anchors}
+                taken = taken_heads(settings, *heads)
+                held_to = {*taken, *(one.tenant for one in anchors)}
                 chosen = [tenant] if tenant else sorted({*known, *held_to})
                 checked = []
                 for name in chosen:
                     if name not in known:
                         checked.append(_gone(name, name in held_to, as_json))
                         continue
-                    held = [*anchors, *await signed_anchors(house, name, *heads)]
+                    held = [*anchors, *await signed_anchors(house, name, taken)]
                     checked.append(await _one(house, name, as_json, held))
                 return bool(checked) and all(checked)
 

@@ -165,16 +165,6 @@ class Head:
         return False
 
 
-class Findings:
-    """What is wrong, in the order it was found."""
-
-    def __init__(self):
-        self.all = []
-
-    def note(self, words):
-        self.all.append(words)
-
-
 def moment(micros):
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).isoformat()
 
@@ -183,7 +173,7 @@ class Export:
     """An audit export: its first line, its heads, then its entries one by one."""
 
     def __init__(self, told, lines, trusted):
-        self.wrong, self.told, self.lines = Findings(), told, lines
+        self.wrong, self.told, self.lines = [], told, lines
         self.keys = trusted or [Key(text) for text in self.told["keys"]]
         self.heads, self.at_size, self.tree = [], {}, Tree()
         self.count, self.last, self.first_at, self.last_at = 0, 0, None, None
@@ -195,20 +185,20 @@ class Export:
                 read = json.loads(line)
                 self._head(read) if "head" in read and not self.count else self._entry(read)
             except DAMAGED:
-                self.wrong.note(f"line {number} is damaged")
+                self.wrong.append(f"line {number} is damaged")
         self._end()
 
     def _head(self, read):
         head = Head(read["head"], self.keys)
         if head.signed_by is None:
-            self.wrong.note(f"the head of {head.size} events is not signed by the log's key")
+            self.wrong.append(f"the head of {head.size} events is not signed by the log's key")
         before = self.heads[-1] if self.heads else None
         if before and head.size <= before.size:
-            self.wrong.note(f"the head of {head.size} events is out of order")
+            self.wrong.append(f"the head of {head.size} events is out of order")
         elif before and not self.told["whole"]:
             path = [unbase64(one) for one in read["since"]]
             if not extends(before.root, before.size, head.root, head.size, path):
-                self.wrong.note(
+                self.wrong.append(
                     f"the head of {head.size} events does not go on from that of {before.size}:"
                     f" something up to event {before.size} was changed in between"
                 )
@@ -219,28 +209,28 @@ class Export:
         position = entry["position"]
         expected = self.count + 1 if self.told["whole"] else self.last + 1
         if position < expected or (self.told["whole"] and position > expected):
-            self.wrong.note(f"after event {self.last} comes event {position}")
+            self.wrong.append(f"after event {self.last} comes event {position}")
         self.count, self.last = self.count + 1, position
         leaf = self._leaf(entry)
         if self.told["whole"]:
             self.tree.add(leaf)
             self._root()
         elif not self._included(entry, leaf):
-            self.wrong.note(f"event {position} is not in the log of the last head")
+            self.wrong.append(f"event {position} is not in the log of the last head")
         self._sum_up(entry)
 
     def _leaf(self, entry):
         context = sha256(unbase64(entry["salt"]) + entry["context"].encode())
         leaf = leaf_of(entry, context, unbase64(entry["body"]))
         if leaf != unbase64(entry["leaf"]):
-            self.wrong.note(f"event {entry['position']} is not as it was written")
+            self.wrong.append(f"event {entry['position']} is not as it was written")
         return leaf
 
     def _root(self):
         head = self.at_size.get(self.tree.size)
         if head and head.root != self.tree.root():
             since = max((h.size for h in self.heads if h.size < head.size), default=0)
-            self.wrong.note(
+            self.wrong.append(
                 f"the events up to {head.size} are not those that its head was signed for;"
                 f" look from event {since + 1} on first"
             )
@@ -255,18 +245,18 @@ class Export:
         self.types[str(header.get("type"))] += 1
         self.actors.add((context.get("actor_kind"), context.get("actor")))
         if self.last_at is not None and entry["at"] < self.last_at:
-            self.wrong.note(f"event {entry['position']} is dated before the one before it")
+            self.wrong.append(f"event {entry['position']} is dated before the one before it")
         self.first_at = entry["at"] if self.first_at is None else self.first_at
         self.last_at = entry["at"]
 
     def _end(self):
         if not self.heads:
-            self.wrong.note("there is no signed head")
+            self.wrong.append("there is no signed head")
         if self.count != self.told["events"]:
-            self.wrong.note(f"{self.told['events']} events were exported, {self.count} are here")
+            self.wrong.append(f"{self.told['events']} events were exported, {self.count} are here")
         if self.told["whole"] and self.heads and self.tree.size != self.heads[-1].size:
             last = self.heads[-1].size
-            self.wrong.note(f"the last head is of {last} events, {self.tree.size} are here")
+            self.wrong.append(f"the last head is of {last} events, {self.tree.size} are here")
 
     def words(self):
         yield f"Audit export of {self.told['tenant']}: {self.told['selection']}"
@@ -278,7 +268,7 @@ class Export:
         if self.heads:
             last = self.heads[-1]
             yield f"{len(self.heads)} heads; the last one is of {last.size} events of {last.origin}"
-        if self.wrong.all:
+        if self.wrong:
             return
         if self.told["whole"]:
             yield "These are all events of that log up to the last head, and each is as written."
@@ -291,7 +281,7 @@ class Receipt:
     """The proof of one event, without who acted and without content."""
 
     def __init__(self, told, trusted):
-        self.wrong, self.told = Findings(), told
+        self.wrong, self.told = [], told
         self.keys = trusted or [Key(told["key"])]
         above, _, note = told["proof"].partition("\n\n")
         self.first, index, *self.path = above.split("\n")
@@ -302,19 +292,19 @@ class Receipt:
         leaf = leaf_of(told, unbase64(told["context"]), unbase64(told["body"]))
         path = [unbase64(one) for one in self.path]
         if self.head.signed_by is None:
-            self.wrong.note("the head is not signed by the log's key")
+            self.wrong.append("the head is not signed by the log's key")
         if self.first != "c2sp.org/tlog-proof@v1" or self.index != told["position"] - 1:
-            self.wrong.note("the proof is of another event")
+            self.wrong.append("the proof is of another event")
         if not includes(self.head.root, self.head.size, self.index, leaf, path):
-            self.wrong.note(f"event {told['position']} is not in the log as this receipt has it")
+            self.wrong.append(f"event {told['position']} is not in the log as this receipt has it")
         if not isinstance(json.loads(told["header"]), dict):
-            self.wrong.note("the header is damaged")
+            self.wrong.append("the header is damaged")
 
     def words(self):
         told, header = self.told, json.loads(self.told["header"])
         yield f"Receipt of event {told['position']} of {self.head.origin}"
         yield f"  {header.get('type')}, written {moment(told['at'])}, chart {header.get('chart')}"
-        if not self.wrong.all:
+        if not self.wrong:
             yield f"It is in the log of {self.head.size} events that the head was signed for."
 
 
@@ -331,22 +321,22 @@ def opened(file, trusted):
 
 def report(found, trusted, as_json):
     if as_json:
-        told = {"ok": not found.wrong.all, "wrong": found.wrong.all, "key_named": bool(trusted)}
+        told = {"ok": not found.wrong, "wrong": found.wrong, "key_named": bool(trusted)}
         print(json.dumps(told))
         return
     try:
         for words in found.words():
             print(words)
     except DAMAGED:
-        found.wrong.note("what the file says of itself is damaged")
+        found.wrong.append("what the file says of itself is damaged")
     if not trusted:
         print("You named no key. Compare this one with the key that you were given:")
         print(*(f"  {key.text}" for key in found.keys), sep="\n")
-    for words in found.wrong.all[:MOST_TOLD]:
+    for words in found.wrong[:MOST_TOLD]:
         print(f"WRONG: {words}")
-    if len(found.wrong.all) > MOST_TOLD:
-        print(f"WRONG: and {len(found.wrong.all) - MOST_TOLD} more; --json lists all")
-    print("NOT AS WRITTEN" if found.wrong.all else "OK")
+    if len(found.wrong) > MOST_TOLD:
+        print(f"WRONG: and {len(found.wrong) - MOST_TOLD} more; --json lists all")
+    print("NOT AS WRITTEN" if found.wrong else "OK")
 
 
 def main(arguments=None):
@@ -364,7 +354,7 @@ def main(arguments=None):
         print(f"This file or key cannot be read: {error}", file=sys.stderr)
         return 2
     report(found, trusted, given.json)
-    return 1 if found.wrong.all else 0
+    return 1 if found.wrong else 0
 
 
 if __name__ == "__main__":

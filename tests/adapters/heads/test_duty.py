@@ -45,7 +45,7 @@ class Fake:
 
 
 def watch(signed: int) -> Watch:
-    return Watch(HERE, Fake(0), end=signed, signed=signed)  # type: ignore[arg-type]
+    return Watch(HERE, Fake(0), end=signed, signed=signed)
 
 
 def test_an_event_is_signed_soon_and_many_at_once() -> None:
@@ -64,7 +64,7 @@ def test_an_event_is_signed_soon_and_many_at_once() -> None:
 
 
 async def test_what_fails_is_not_tried_again_at_once_however_much_waits() -> None:
-    at = Watch(HERE, Fake(OSError()), end=0, signed=0)  # type: ignore[arg-type]
+    at = Watch(HERE, Fake(OSError()), end=0, signed=0)
     at.heard(10 * MANY, 100.0)
     assert at.due(100.0) == 0.0
     await at.sign(lambda: 100.0)
@@ -91,7 +91,7 @@ async def no_database() -> asyncpg.Connection:
 
 async def of_fakes(fakes: dict[str, Fake], until_asked: Callable[[], bool]) -> HeadDuty:
     async def signer_of(tenant: str) -> HeadSigner:
-        return fakes[tenant]  # type: ignore[return-value]
+        return fakes[tenant]
 
     duty = HeadDuty(signer_of, no_database)
     running = asyncio.create_task(duty.run(fakes))
