@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -22,8 +23,17 @@ import uvloop
 
 from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import bring_up_to_date
+from adapters.postgres.revoking import revoking
 from api import logs
-from api.house import ROUND_SECONDS, House, ended, open_keys, tailing_pool, workers_of
+from api.house import (
+    ROUND_SECONDS,
+    House,
+    ended,
+    open_keys,
+    tailing_pool,
+    tenants_of,
+    workers_of,
+)
 from api.settings import Settings
 from projections.catalogue import PROJECTIONS
 
@@ -225,9 +235,9 @@ async def _tail(settings: Settings, parent: _Parent) -> None:
     async with (
         tailing_pool(dsn) as tailed,
         asyncpg.create_pool(dsn, min_size=0, max_size=4) as pool,
+        revoking(pool, keys, partial(tenants_of, pool), partial(asyncpg.connect, dsn)),
     ):
-        rows = await tailed.fetch("SELECT log_tenants() AS tenant")
-        known = [row["tenant"] for row in rows]
+        known = await tenants_of(tailed)
         projector = Projector(tailed, keys, PROJECTIONS)
         stopping = asyncio.create_task(_stopped(projector, parent), name="projector-stop")
         tailing = asyncio.create_task(

@@ -18,6 +18,7 @@ from adapters.postgres.log import PostgresLog
 from adapters.postgres.progress import Progress
 from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import bring_up_to_date
+from adapters.postgres.revoking import revoking
 from adapters.postgres.writer import Writer
 from api.settings import Settings
 from domain import audit
@@ -60,13 +61,18 @@ class House:
 
     async def tenants(self) -> list[str]:
         """The tenants whose logs are open or hold events."""
-        rows = await self.api.fetch("SELECT log_tenants() AS tenant")
-        return [row["tenant"] for row in rows]
+        return await tenants_of(self.api)
 
     @property
     def workers(self) -> Workers:
         """Processes of their own that share a rebuild."""
         return workers_of(self.settings)
+
+
+async def tenants_of(pool: asyncpg.Pool) -> list[str]:
+    """The tenants whose logs are open or hold events."""
+    rows = await pool.fetch("SELECT log_tenants() AS tenant")
+    return [row["tenant"] for row in rows]
 
 
 @asynccontextmanager
@@ -89,6 +95,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         writer = Writer(lambda: asyncpg.connect(settings.role_dsn("api")))
         stack.push_async_callback(writer.close)
         authorities = AuthorityReader(api, progress)
+        connect = partial(asyncpg.connect, settings.role_dsn("api"))
+        await stack.enter_async_context(revoking(api, keys, partial(tenants_of, api), connect))
         yield House(
             settings=settings,
             keys=keys,

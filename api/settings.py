@@ -19,7 +19,7 @@ _ROLE_DSNS = tuple(f"DSN_{role.upper()}" for role in ROLES)
 KNOWN = frozenset(
     {
         *NEEDED, *_ROLE_DSNS, "HEADS", "HEADS_FILE", "IN_SERVICE", "ORIGIN", "PROFILE",
-        "TRUSTED_ONLY", "WITNESSES",
+        "RETENTION", "TRUSTED_ONLY", "WITNESSES",
     }
 )  # fmt: skip
 ORIGIN = "anamnesis.invalid"
@@ -74,6 +74,8 @@ class Settings:
     heads: Path | None = None
     heads_file: Path | None = None
     """Signed heads are added to this file, too."""
+    retention: Mapping[str, int] = field(default_factory=dict)
+    """Years that a class of a chart is kept at least after its newest event, by class."""
     witnesses: tuple[tuple[str, str], ...] = ()
     """URL and verifier key of each witness that heads are brought to."""
 
@@ -104,7 +106,8 @@ class Settings:
         """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS; ANAMNESIS_PROFILE (one of PROFILES),
         ANAMNESIS_TRUSTED_ONLY (1 or 0), ANAMNESIS_IN_SERVICE (operations at once), ANAMNESIS_ORIGIN
         (of the logs), ANAMNESIS_HEADS (a folder), ANAMNESIS_HEADS_FILE, ANAMNESIS_WITNESSES
-        (pairs of URL and verifier key, all parted by spaces), and per role
+        (pairs of URL and verifier key, all parted by spaces), ANAMNESIS_RETENTION (such as
+        `everything=7 audit=12`: years), and per role
         ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR, _TOOL.
 
         Raises SettingMissing, SettingUnclear or SettingUnknown with the variable's name.
@@ -134,6 +137,7 @@ class Settings:
             origin=_origin("ORIGIN", given),
             heads=_path("HEADS", given),
             heads_file=_path("HEADS_FILE", given),
+            retention=_years("RETENTION", given),
             witnesses=_pairs("WITNESSES", given),
         )
 
@@ -175,6 +179,16 @@ def _pairs(name: str, given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
             PREFIX + name, "https://witness.example name+hash+key, several in a row"
         )
     return pairs
+
+
+def _years(name: str, given: Mapping[str, str]) -> Mapping[str, int]:
+    found = {}
+    for word in given.get(name, "").split():
+        kind, _, years = word.partition("=")
+        if not (kind and years.isascii() and years.isdigit() and len(years) <= 3):
+            raise SettingUnclear(PREFIX + name, "everything=7 audit=12, in years")
+        found[kind] = int(years)
+    return found
 
 
 def _count(name: str, given: Mapping[str, str]) -> int:

@@ -17,7 +17,7 @@ from domain.kernel.values import Concept, Moment, Source
 from domain.results import Analyte, Report, ResultReceived, ResultRelabelled, ResultWithdrawn
 from projections.kernel.panels import code_of, document, likeness, panel_table
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

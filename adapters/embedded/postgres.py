@@ -63,6 +63,8 @@ class EmbeddedPostgres:
     major_version: int
     sockets: places.SocketFolder
     process: ServerProcess
+    binaries: Path
+    """The folder of its executables, `pg_dump` and `pg_basebackup` among them."""
 
     @property
     def pid(self) -> int:
@@ -146,7 +148,7 @@ def start_postgres(
         )
         undo.callback(process.stop, STOP_SIGNALS)
         places.record_owner(lock, process.pid)
-        server = EmbeddedPostgres(folder, version, sockets, process)
+        server = EmbeddedPostgres(folder, version, sockets, process, binaries)
         _await_answer(server, log)
         undo.pop_all()
     return server

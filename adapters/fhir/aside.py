@@ -59,7 +59,7 @@ async def set_aside(desk: Desk, entry: Entry, reason: str, at: str | None = None
 async def remember(desk: Desk, entry: Entry, reason: str, at: str | None = None) -> None:
     """Put it on record that a resource was set aside, and keep its bytes."""
     chart = await _whose(desk, entry)
-    await desk.keep(chart, entry)
+    await desk.keep(chart, entry, alone=True)
     command = SetResourceAside(
         key=desk.key(entry),
         reason=reason,

@@ -47,9 +47,16 @@ class _Capturing:
         self.wishes.append(command)
         return Receipt(tenant="", first=None, last=None, streams=(str(uuid4()),))
 
-    async def keep(self, content: bytes, owner: str | None, scope: str = "") -> None:
+    async def keep(
+        self,
+        contents: Sequence[tuple[bytes, str]],
+        owner: str | None,
+        *,
+        category: str = "",
+        alone: bool = False,
+    ) -> None:
         """As the platform does."""
-        await self._intake.keep(content, owner, scope)
+        await self._intake.keep(contents, owner, category=category, alone=alone)
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """As the platform does."""

@@ -14,7 +14,7 @@ from adapters.fhir.references import References, source_key
 from adapters.fhir.report import Tally
 from adapters.fhir.resources import DiagnosticReport, Reference
 from domain.kernel.command import Command
-from domain.kernel.labels import Label
+from domain.kernel.labels import Label, category
 from domain.kernel.values import Source
 
 SHARED = frozenset({"Organization", "Practitioner", "PractitionerRole", "Location"})
@@ -94,10 +94,18 @@ class Desk:
         """What the id map has of the resource."""
         return self.known.get(self.key(entry))
 
-    async def keep(self, chart: str | None, *entries: Entry) -> None:
-        """Store received bytes under the chart's key, or the organisation's."""
-        for entry in entries:
-            await self.intake.keep(entry.content, chart, self._scope(entry))
+    async def keep(self, chart: str | None, *entries: Entry, alone: bool = False) -> None:
+        """Store received bytes under the chart's key or the organisation's, or one of their own.
+
+        What is sensitive is under the key of its category, as the facts are that it states.
+        """
+        labels = [label for entry in entries for label in self.labels(entry)]
+        await self.intake.keep(
+            [(entry.content, self._scope(entry)) for entry in entries],
+            chart,
+            category=category(labels),
+            alone=alone,
+        )
 
     def _scope(self, entry: Entry) -> str:
         """Directory entries are shared; all else belongs to the bundle's patients."""

@@ -40,10 +40,19 @@ class Intake(Protocol):
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform the command under an idempotency key. Raises a Refusal."""
 
-    async def keep(self, content: bytes, owner: str | None, scope: str = "") -> None:
+    async def keep(
+        self,
+        contents: Sequence[tuple[bytes, str]],
+        owner: str | None,
+        *,
+        category: str = "",
+        alone: bool = False,
+    ) -> None:
         """Store received bytes sealed under the owner's key (None: the organisation's), once.
 
-        `scope` keeps equal bytes of different patients apart, so that each has its own object.
+        Each comes with a scope, which keeps equal bytes of different patients apart, so that each
+        has its own object. `category` is the sensitive category; with `alone` they have a key of
+        their own, shredded with their item.
         """
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """The key tree: wrapped keys outside the event log, sealing, and destruction for erasure."""
 
-from adapters.keys.port import KeyRecord, KeyStore, Tombstone
+from adapters.keys.port import KeptKey, KeyRecord, KeyStore, Tombstone
 from adapters.keys.refused import (
     BodyTampered,
     KeyCommitmentMismatch,
@@ -23,6 +23,7 @@ __all__ = [
     "SEAL_OVERHEAD",
     "BodyTampered",
     "DataKey",
+    "KeptKey",
     "KeyCommitmentMismatch",
     "KeyDestroyed",
     "KeyDestructionIncomplete",

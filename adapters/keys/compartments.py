@@ -2,13 +2,20 @@
 
 import asyncio
 import os
+from typing import Final
 
 from adapters.keys.cache import KeyCache, Place
 from adapters.keys.keyring import Keyring
 from adapters.keys.port import KeyStore
+from adapters.keys.refused import KeyDestroyed
 from adapters.keys.seal import KEY_BYTES, DataKey
 from adapters.keys.tenants import TenantKeys
 from adapters.keys.wrapping import wrap
+
+BASE_CLASS: Final = "clinical"
+"""Whoever has erased this class of a chart has erased the chart."""
+KEPT_CLASS: Final = "audit"
+"""What says who did what is kept, and goes on, when everything else is erased."""
 
 
 class Compartments:
@@ -45,10 +52,23 @@ class Compartments:
     async def _open(self, place: Place) -> DataKey:
         ids = await self._store.epochs(place.tenant, "compartment", place.owner, place.key_class)
         if not ids:
+            await self._refuse_erased(place)
             return await self._create(place, epoch=1)
         key = await self._keyring.by_id(place.tenant, ids[-1])
         self._cache.make_current(place, key.id)
         return key
+
+    async def _refuse_erased(self, place: Place) -> None:
+        """A chart that was erased gets no compartment of another class either, but for its trail.
+
+        Raises KeyDestroyed.
+        """
+        if place.key_class == KEPT_CLASS:
+            return
+        places = await self._store.places(place.tenant, place.owner)
+        epochs = [one for one in places if one.key_class == BASE_CLASS]
+        if epochs and epochs[-1].destroyed:
+            raise KeyDestroyed(epochs[-1].id)
 
     def _opened(self, place: Place, opening: asyncio.Task[DataKey]) -> None:
         del self._opening[place]

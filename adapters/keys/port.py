@@ -26,12 +26,25 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """The order to destroy a key and all below it, with the erasure event that demands it."""
+    """The order to destroy a key and all below it, with the erasure event that demands it.
+
+    `signature` is by a key of the tenant, so that nobody else can have ordered it.
+    """
 
     key_id: str
     tenant: str
     event_id: str
     position: int
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """What the store has of a key; `tombstone` is the signed order that destroyed it, if any."""
+
+    commitment: bytes
+    destroyed: bool = False
+    tombstone: Tombstone | None = None
 
 
 class KeyStore(Protocol):
@@ -51,6 +64,14 @@ class KeyStore(Protocol):
 
     async def load(self, tenant: str, key_ids: Collection[str]) -> dict[str, KeyRecord]:
         """The records of the tenant with these ids, and of all keys above them, by id."""
+        ...
+
+    async def places(self, tenant: str, owner: str) -> tuple[KeyRecord, ...]:
+        """The compartments of an owner, of every class and epoch, destroyed ones included."""
+        ...
+
+    async def tombstones(self, tenant: str, key_ids: Collection[str]) -> dict[str, Tombstone]:
+        """The order that destroyed each of these keys, which may name one above it."""
         ...
 
     async def destroy(self, tombstone: Tombstone) -> frozenset[str]:

@@ -50,13 +50,17 @@ def bound(label: str, *parts: str) -> bytes:
 class DataKey:
     """A key that seals. Holds derived keys only; its repr shows nothing but the id."""
 
-    __slots__ = ("_aead", "_prefix", "commitment", "id")
+    __slots__ = ("_aead", "_prefix", "above", "commitment", "id")
 
-    def __init__(self, key_id: str, secret: bytes) -> None:
-        """`secret` is 32 uniformly random bytes. Raises ValueError for any other length."""
+    def __init__(self, key_id: str, secret: bytes, above: str | None = None) -> None:
+        """`secret` is 32 uniformly random bytes; `above` is the compartment of an item's key.
+
+        Raises ValueError for a secret of any other length.
+        """
         if len(secret) != KEY_BYTES:
             raise ValueError("a key has 32 bytes")
         self.id: Final = key_id
+        self.above: Final = above
         self.commitment: Final = subkey(secret, b"anamnesis com v1")
         self._aead = AESGCM(subkey(secret, b"anamnesis enc v1"))
         self._prefix = VERSION + self.commitment

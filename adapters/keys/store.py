@@ -57,6 +57,14 @@ class SqliteKeyStore:
         """The records with these ids and of all keys above them. See KeyStore."""
         return await self._run(self._table.load, tenant, tuple(key_ids))
 
+    async def places(self, tenant: str, owner: str) -> tuple[KeyRecord, ...]:
+        """The compartments of an owner, of every class and epoch. See KeyStore."""
+        return await self._run(self._table.places, tenant, owner)
+
+    async def tombstones(self, tenant: str, key_ids: Collection[str]) -> dict[str, Tombstone]:
+        """The order that destroyed each of these keys. See KeyStore."""
+        return await self._run(self._table.tombstones, tenant, tuple(key_ids))
+
     async def destroy(self, tombstone: Tombstone) -> frozenset[str]:
         """Destroy a key and all below it. See KeyStore."""
         return await self._run(self._table.destroy, tombstone)

@@ -44,10 +44,11 @@ CREATE INDEX key_parent ON key (parent);
 CREATE TABLE destroyed (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL,
+    ordered TEXT NOT NULL,
     event_id TEXT NOT NULL,
     position INT NOT NULL,
     destroyed_at INT NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INT)),
-    signature BLOB
+    signature BLOB NOT NULL
 );
 """
 
@@ -75,6 +76,18 @@ SELECT key.id, key.tenant, kind, owner, class, epoch, parent, wrapped, commitmen
     destroyed.id IS NOT NULL
 FROM chain JOIN key USING (id) LEFT JOIN destroyed USING (id)
 WHERE key.tenant = ?1
+"""
+
+_PLACES: Final = """
+SELECT key.id, key.tenant, kind, owner, class, epoch, parent, wrapped, commitment,
+    destroyed.id IS NOT NULL
+FROM key LEFT JOIN destroyed USING (id)
+WHERE key.tenant = ?1 AND owner = ?2 AND kind = 'compartment' ORDER BY class, epoch
+"""
+
+_TOMBSTONES: Final = """
+SELECT id, ordered, tenant, event_id, position, signature FROM destroyed
+WHERE tenant = ?1 AND id IN (SELECT value FROM json_each(?2))
 """
 
 _BELOW: Final = """
@@ -116,6 +129,16 @@ class KeyTable:
         found = self._connection.execute(_LOAD, (tenant, json.dumps(key_ids)))
         return {row[0]: KeyRecord(*row) for row in found}
 
+    def places(self, tenant: str, owner: str) -> tuple[KeyRecord, ...]:
+        """The compartments of an owner, of every class and epoch. See KeyStore."""
+        found = self._connection.execute(_PLACES, (tenant, owner))
+        return tuple(KeyRecord(*row) for row in found)
+
+    def tombstones(self, tenant: str, key_ids: tuple[str, ...]) -> dict[str, Tombstone]:
+        """The order that destroyed each of these keys. See KeyStore."""
+        found = self._connection.execute(_TOMBSTONES, (tenant, json.dumps(key_ids)))
+        return {row[0]: Tombstone(*row[1:]) for row in found}
+
     def destroy(self, tombstone: Tombstone) -> frozenset[str]:
         """Destroy a key and all below it. See KeyStore."""
         with self._transaction():
@@ -124,12 +147,9 @@ class KeyTable:
             if not below:
                 raise KeyMissing(tombstone.key_id)
             self._connection.executemany(
-                "INSERT OR IGNORE INTO destroyed (id, tenant, event_id, position)"
-                " VALUES (?, ?, ?, ?)",
-                [
-                    (key_id, tombstone.tenant, tombstone.event_id, tombstone.position)
-                    for key_id in below
-                ],
+                "INSERT OR IGNORE INTO destroyed"
+                " (id, ordered, tenant, event_id, position, signature) VALUES (?, ?, ?, ?, ?, ?)",
+                [(key_id, *astuple(tombstone)) for key_id in below],
             )
             self._connection.executemany(
                 "UPDATE key SET wrapped = zeroblob(length(wrapped)) WHERE id = ?",

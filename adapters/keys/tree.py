@@ -17,11 +17,12 @@ from typing import Final
 from adapters.keys.cache import KeyCache, Place
 from adapters.keys.compartments import Compartments
 from adapters.keys.keyring import Found, Keyring
-from adapters.keys.port import KeyStore, Tombstone
+from adapters.keys.port import KeptKey, KeyRecord, KeyStore
 from adapters.keys.refused import KeyDestructionIncomplete
 from adapters.keys.root import RootKey
 from adapters.keys.seal import KEY_BYTES, DataKey, bound, subkey
 from adapters.keys.tenants import TenantKeys
+from adapters.keys.tombstones import Tombstones
 from adapters.keys.wrapping import wrap
 
 __all__ = ["CACHED_KEYS", "Found", "KeyTree"]
@@ -39,6 +40,7 @@ class KeyTree:
         self._cache = KeyCache(capacity)
         self._tenants = TenantKeys(root, store)
         self._keyring = Keyring(store, self._cache, self._tenants)
+        self._tombstones = Tombstones(store, self.tenant_secret)
         self._compartments = Compartments(store, self._cache, self._tenants, self._keyring)
 
     def cached(self, tenant: str, key_id: str) -> DataKey | None:
@@ -87,12 +89,13 @@ class KeyTree:
         """
         return await self._keyring.by_ids(tenant, key_ids)
 
-    async def commitments(self, tenant: str, key_ids: Collection[str]) -> dict[str, bytes | None]:
-        """Each id with the key's commitment as stored, destroyed keys included; None if unknown."""
-        records = await self._store.load(tenant, key_ids)
-        return {
-            key_id: records[key_id].commitment if key_id in records else None for key_id in key_ids
-        }
+    async def kept(self, tenant: str, key_ids: Collection[str]) -> dict[str, KeptKey | None]:
+        """What the store has of each key, destroyed ones included; None where it has nothing."""
+        return await self._tombstones.kept(tenant, key_ids)
+
+    async def places(self, tenant: str, owner: str) -> tuple[KeyRecord, ...]:
+        """The compartments of an owner, of every class and epoch, destroyed ones included."""
+        return await self._store.places(tenant, owner)
 
     async def tenant_secret(self, tenant: str, purpose: str) -> bytes:
         """32 bytes for one purpose ("reservation", "cursor"), the same in every process.
@@ -118,7 +121,8 @@ class KeyTree:
         Raises KeyMissing, KeyStoreUnavailable, and KeyDestructionIncomplete: then repeat it.
         """
         try:
-            gone = await self._store.destroy(Tombstone(key_id, tenant, event_id, position))
+            order = await self._tombstones.ordered(tenant, key_id, event_id, position)
+            gone = await self._store.destroy(order)
         except KeyDestructionIncomplete:
             self.revoke(tenant, (key_id,))
             raise

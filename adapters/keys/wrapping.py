@@ -16,7 +16,7 @@ def wrap(
     secret: bytes, above: DataKey, place: Place, kind: Kind, epoch: int
 ) -> tuple[DataKey, KeyRecord]:
     """The key of a new secret of 32 bytes, under a new id, and its record below `above`."""
-    key = DataKey(str(uuid.uuid4()), secret)
+    key = DataKey(str(uuid.uuid4()), secret, above.id if kind == "item" else None)
     record = KeyRecord(
         id=key.id,
         tenant=place.tenant,
@@ -36,9 +36,10 @@ def unwrap(record: KeyRecord, above: DataKey) -> DataKey:
     place = Place(record.tenant, record.owner, record.key_class)
     binding = _binding(place, record.id, record.kind, record.epoch)
     try:
-        key = DataKey(record.id, above.open(record.wrapped, binding))
+        secret = above.open(record.wrapped, binding)
     except (KeyCommitmentMismatch, BodyTampered) as error:
         raise WrappedKeyTampered(record.id) from error
+    key = DataKey(record.id, secret, above.id if record.kind == "item" else None)
     if key.commitment != record.commitment:
         raise WrappedKeyTampered(record.id)
     return key

@@ -13,7 +13,7 @@ import hmac
 import os
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,12 +148,33 @@ class ObjectStore:
         key = await find(content[:_KEY_ID_BYTES].decode())
         return key.open(content[_KEY_ID_BYTES:], bound("object", tenant, object_id))
 
-    async def delete(self, tenant: str, ref: ObjectRef) -> None:
-        """Delete the object. Idempotent, so that an erasure can be resumed."""
+    async def key_of(self, tenant: str, object_id: str) -> str | None:
+        """The id of the key that `keep` sealed the object with; None where there is no object."""
         try:
-            await obstore.delete_async(self._backend, _path(tenant, ref.id))
+            found = await obstore.get_range_async(
+                self._backend, _path(tenant, object_id), start=0, end=_KEY_ID_BYTES
+            )
         except FileNotFoundError:
-            return
+            return None
+        return bytes(found).decode("ascii", "replace")
+
+    async def all_of(self, tenant: str) -> AsyncIterator[str]:
+        """The ids of all objects of a tenant."""
+        if not _TENANT.fullmatch(tenant):
+            raise ObjectNameInvalid(tenant)
+        async for portion in obstore.list(self._backend, f"{tenant}/"):
+            for one in portion:
+                yield one["path"].rpartition("/")[2]
+
+    async def delete(self, tenant: str, object_id: str) -> bool:
+        """Delete the object; whether there was one. Idempotent, so that an erasure can resume."""
+        path = _path(tenant, object_id)
+        try:
+            await obstore.head_async(self._backend, path)
+            await obstore.delete_async(self._backend, path)
+        except FileNotFoundError:
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of the threads that flush; puts under way finish first."""

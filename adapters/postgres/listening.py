@@ -1,4 +1,4 @@
-"""Hearing of appends, as far as the database can be reached."""
+"""Hearing of appends and of erasures, as far as the database can be reached."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,13 +11,16 @@ _log = structlog.get_logger("anamnesis.listening")
 
 
 async def listening(
-    connect: Callable[[], Awaitable[asyncpg.Connection]], heard: Callable[..., None], deaf: str
+    connect: Callable[[], Awaitable[asyncpg.Connection]],
+    heard: Callable[..., None],
+    deaf: str,
+    channel: str = LOG_CHANNEL,
 ) -> asyncpg.Connection | None:
     """A listening connection; None, told as `deaf`, while there is none: then the caller polls."""
     listener: asyncpg.Connection | None = None
     try:
         listener = await connect()
-        await listener.add_listener(LOG_CHANNEL, heard)
+        await listener.add_listener(channel, heard)
     except Exception as error:  # whoever listens outlives whatever a connection meets
         _log.warning(deaf, error=type(error).__name__)
         if listener is not None:

@@ -16,7 +16,7 @@ import asyncpg
 from adapters import codec
 from adapters.keys.refused import KeyDestroyed, KeyRefused, KeyStoreUnavailable
 from adapters.keys.seal import DataKey
-from adapters.keys.tree import KeyTree
+from adapters.keys.tree import Found, KeyTree
 from domain.kernel.readmodel import Put, Row, Table, Write
 
 KEY_CLASS = "clinical"
@@ -143,16 +143,17 @@ class RowSealer:
         self._secret = b""
         self._hashes: dict[tuple[str, str], bytes] = {}
         self._compartments: dict[tuple[str, str], DataKey | KeyRefused] = {}
+        self._alone: dict[str, Found] = {}
 
     async def open_for(self, writes: Iterable[Write]) -> None:
         """Have the keys of these rows at hand. Raises KeyStoreUnavailable."""
         if not self._secret:
             self._secret = await self._keys.tenant_secret(self._tenant, BLIND)
-        places = {
-            (write.owner or self._tenant, write.category)
-            for write in writes
-            if isinstance(write, Put) and write.table.body is not None
-        }
+        sealed = [w for w in writes if isinstance(w, Put) and w.table.body is not None]
+        places = {(w.owner or self._tenant, w.category) for w in sealed if w.key is None}
+        alone = {w.key for w in sealed if w.key is not None} - self._alone.keys()
+        if alone:
+            self._alone.update(await self._keys.by_ids(self._tenant, alone))
         await asyncio.gather(*(self._open(*p) for p in places - self._compartments.keys()))
 
     async def _open(self, owner: str, category: str) -> None:
@@ -181,13 +182,18 @@ class RowSealer:
                 values[at] = b""
         if table.body is None:
             return SealedRow(table, identity, (self._tenant, *values))
-        key = self._compartments[put.owner or self._tenant, put.category]
+        key = self._key(put)
         if not isinstance(key, DataKey):
             if isinstance(key, KeyDestroyed):
                 return None
             raise key
         body = key.seal(codec.encode_document(put.body), _bound(table, self._tenant, identity))
         return SealedRow(table, identity, (self._tenant, *values, key.id, body))
+
+    def _key(self, put: Put) -> DataKey | KeyRefused:
+        if put.key is not None:
+            return self._alone[put.key]
+        return self._compartments[put.owner or self._tenant, put.category]
 
     def _hash(self, column: str, text: str) -> bytes:
         known = self._hashes.get((column, text))

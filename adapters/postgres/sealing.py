@@ -66,6 +66,7 @@ class Sealer:
             expected=tuple((e.stream, e.version) for e in wish.expected),
             relied=wish.relied,
             reservations=tuple(keys),
+            destroys=tuple(key for draft in wish.drafts for key in draft.event.destroys),
         )
 
     async def _event(self, wish: Append, draft: Draft, context: bytes) -> SealedEvent:
@@ -88,11 +89,12 @@ class Sealer:
         if len(body) > MAX_SEALED:
             raise EventTooLarge()
         salt = random[ID_BYTES:]
-        return SealedEvent(draft.stream, kind.type_name, key.id, header, context, salt, body)
+        above = key.above or key.id
+        return SealedEvent(draft.stream, kind.type_name, above, header, context, salt, body)
 
     async def _key(self, tenant: str, owner: str, event: Event) -> DataKey:
         key_class = await self._keys.class_of(tenant, event.key_class, event.category)
-        if event.item_key:
+        if event.sealed_alone:
             return await self._keys.item(tenant, owner, key_class)
         open_already = self._keys.cached_compartment(tenant, owner, key_class)
         return open_already or await self._keys.compartment(tenant, owner, key_class)

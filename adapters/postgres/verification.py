@@ -22,11 +22,15 @@ from uuid import UUID
 
 import asyncpg
 
+from adapters.codec import UnreadableEvent, decode_header
+from adapters.keys.port import KeptKey
 from adapters.proofs.anchors import Anchor, AnchorCheck
+from adapters.proofs.erasures import Ordering
 from adapters.proofs.findings import MOST_FINDINGS, Verification
 from adapters.proofs.merkle import root_of
 from adapters.proofs.span import SpanCheck, SpanReport
 from adapters.proofs.whole import NO_HEAD, Head, WholeCheck
+from domain.audit import ChartErased
 
 __all__ = ["TenantUnknown", "Verification", "verify"]
 
@@ -46,12 +50,14 @@ LEAVES = """SELECT leaf FROM event WHERE tenant = $1 AND position BETWEEN $2 AND
 STREAM_HEADS = "SELECT uuid_send(stream), version FROM stream_head WHERE tenant = $1"
 LAST_OF_STREAM = """SELECT max(position) FROM event
   WHERE tenant = $1 AND stream = $2 AND position <= $3"""
-DESTROYED = "SELECT key::text FROM destroyed_key WHERE tenant = $1"
+DESTROYED = "SELECT key::text, position FROM destroyed_key WHERE tenant = $1"
+ORDERING = """SELECT position, type, header FROM event
+  WHERE tenant = $1 AND position = ANY($2::bigint[])"""
 COMMANDS = """SELECT encode(id, 'hex') AS id, first, last FROM command WHERE tenant = $1
   AND (first < 1 OR last > $2 OR first > last OR (first IS NULL) <> (last IS NULL))
   ORDER BY first LIMIT $3"""
 
-Commitments = Callable[[set[str]], Awaitable[dict[str, bytes | None]]]
+KeptKeys = Callable[[set[str]], Awaitable[dict[str, KeptKey | None]]]
 Progress = Callable[[int, int], None]
 
 
@@ -71,7 +77,7 @@ class _Source:
 async def verify(
     dsn: str,
     tenant: str,
-    commitments: Commitments,
+    kept: KeptKeys,
     progress: Progress,
     workers: int | None = None,
     *,
@@ -80,17 +86,17 @@ async def verify(
 ) -> Verification:
     """Check every event up to the head of this moment.
 
-    `dsn` is the auditor's. `commitments` gives the key store's commitment per key id, None for an
-    unknown key (KeyTree.commitments). `progress` gets (events checked, events) after each span of
-    `span` events, a power of two. `workers` processes share the spans; None takes one per core, one
-    worker is this process. The log must have the roots of its `anchors`. Raises TenantUnknown.
+    `dsn` is the auditor's. `kept` says what the key store has of each key (KeyTree.kept).
+    `progress` gets (events checked, events) after each span of `span` events, a power of two.
+    `workers` processes share the spans; None takes one per core, one worker is this process. The
+    log must have the roots of its `anchors`. Raises TenantUnknown.
     """
     began = time.monotonic()
     async with _snapshot(_Source(dsn, tenant, None)) as connection:
         head, has_head = await _head(connection, tenant)
         source = _Source(dsn, tenant, await connection.fetchval("SELECT pg_export_snapshot()"))
         whole = WholeCheck(has_head)
-        keys = _Keys(connection, tenant, commitments)
+        keys = _Keys(kept)
         progress(0, head.position)
         async with aclosing(_reports(source, _spans(head.position, span), workers)) as reports:
             async for report in reports:
@@ -99,6 +105,7 @@ async def verify(
                 progress(report.last, head.position)
         whole.check_head(head)
         await _check_beside(connection, tenant, head.position, whole)
+        await _check_erasures(connection, tenant, head.position, whole, kept)
         await _check_anchors(connection, tenant, anchors, whole)
     return Verification(
         tenant=tenant,
@@ -107,6 +114,8 @@ async def verify(
         wrongs=whole.first_wrongs(),
         missing_keys=tuple(sorted(whole.missing_keys)),
         seconds=time.monotonic() - began,
+        erased_keys=len(whole.erasures.keys),
+        erased_later=whole.erasures.later(head.position),
     )
 
 
@@ -185,14 +194,9 @@ def _portions(first: int, last: int) -> Iterator[tuple[int, int]]:
 class _Keys:
     """Asks the key store once per key, as far as memory is bounded."""
 
-    def __init__(
-        self, connection: asyncpg.Connection, tenant: str, commitments: Commitments
-    ) -> None:
-        self._connection = connection
-        self._tenant = tenant
-        self._commitments = commitments
-        self._known: dict[str, bytes | None] = {}
-        self._destroyed: frozenset[str] | None = None
+    def __init__(self, kept: KeptKeys) -> None:
+        self._kept = kept
+        self._known: dict[str, KeptKey | None] = {}
 
     async def check(self, whole: WholeCheck, report: SpanReport) -> None:
         """Compare the commitments that a span's bodies carry."""
@@ -202,11 +206,8 @@ class _Keys:
             self._known.clear()
             unasked = {key for key, _ in found}
         if unasked:
-            self._known.update(await self._commitments(unasked))
-        if self._destroyed is None and None in self._known.values():
-            rows = await self._connection.fetch(DESTROYED, self._tenant)
-            self._destroyed = frozenset(row[0] for row in rows)
-        whole.check_keys(found, self._known, self._destroyed or frozenset())
+            self._known.update(await self._kept(unasked))
+        whole.check_keys(found, self._known)
 
 
 async def _check_beside(
@@ -215,6 +216,31 @@ async def _check_beside(
     """What stands beside the events: rows outside the head, stream heads, commands."""
     for check in (_check_outside, _check_stream_heads, _check_commands):
         await check(connection, tenant, position, whole)
+
+
+async def _check_erasures(
+    connection: asyncpg.Connection,
+    tenant: str,
+    position: int,
+    whole: WholeCheck,
+    kept: KeptKeys,
+) -> None:
+    """Destroyed keys and the erasure events that order it."""
+    destroyed = {row[0]: row[1] for row in await connection.fetch(DESTROYED, tenant)}
+    wanted = {*destroyed.values(), *(order.position for order in whole.erasures.orders)}
+    rows = await connection.fetch(ORDERING, tenant, sorted(wanted))
+    events = {row["position"]: _ordering(row) for row in rows}
+    known = await kept(set(destroyed)) if destroyed else {}
+    for wrong in whole.erasures.close(events, destroyed, known, position):
+        whole.note(wrong.position, wrong.code, wrong.detail)
+
+
+def _ordering(row: asyncpg.Record) -> Ordering:
+    try:
+        header = decode_header(row["header"])
+    except UnreadableEvent:
+        return Ordering("", erases=False)
+    return Ordering(header.event, erases=row["type"] == header.type == ChartErased.type_name)
 
 
 async def _check_anchors(

@@ -42,7 +42,8 @@ CALL = """SELECT * FROM log_append(
   $11::int[], $12::text[], $13::uuid[], $14::bigint[],
   $15::int[], $16::text[], $17::bytea[], $18::uuid[],
   $19::int[], $20::text[], $21::uuid[], $22::text[], $23::uuid[],
-  $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[])"""
+  $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[],
+  $28::int[], $29::text[], $30::uuid[])"""
 
 # ValueError: a value that asyncpg cannot encode for its parameter.
 REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
@@ -61,7 +62,10 @@ class LogNotOpen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SealedEvent:
-    """One event ready for the log; ids are canonical UUID text."""
+    """One event ready for the log; ids are canonical UUID text.
+
+    `key` is the compartment that seals the body, or that the body's own key lies below.
+    """
 
     stream: str
     type: str
@@ -85,6 +89,7 @@ class SealedCommand:
     expected: tuple[tuple[str, int | None], ...]
     relied: tuple[tuple[str, int], ...]
     reservations: tuple[tuple[bytes, str], ...]
+    destroys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +119,12 @@ class _Claims:
     exact: set[tuple[str, str]] = field(default_factory=set)
     shared: set[tuple[str, str]] = field(default_factory=set)
     keys: set[tuple[str, bytes]] = field(default_factory=set)
+    alone: bool = False
 
     def admit(self, command: SealedCommand) -> bool:
         """Take the command in, unless it shares what only one command of a batch may touch."""
+        if self.alone or (command.destroys and self.ids):
+            return False  # what a key sealed and the key's destruction are never in one batch
         tenant = command.tenant
         exact = {(tenant, stream) for stream, version in command.expected if version is not None}
         shared = {(tenant, stream) for stream, version in command.expected if version is None}
@@ -129,6 +137,7 @@ class _Claims:
             or not self.keys.isdisjoint(keys)
         ):
             return False
+        self.alone = bool(command.destroys)
         self.ids.add((tenant, command.id))
         self.exact |= exact
         self.shared |= shared | relied
@@ -288,12 +297,14 @@ def columns(batch: list[SealedCommand]) -> tuple[list[object], ...]:
     relied: list[tuple[object, ...]] = []
     reserved: list[tuple[object, ...]] = []
     events: list[tuple[object, ...]] = []
+    destroyed: list[tuple[object, ...]] = []
     for number, c in enumerate(batch, 1):
         tenant = c.tenant
         commands.append((tenant, c.id, c.fingerprint, c.outcome, len(c.events), c.withdraws))
         expected.extend((number, tenant, stream, at) for stream, at in c.expected)
         relied.extend((number, tenant, stream, at) for stream, at in c.relied)
         reserved.extend((number, tenant, key, stream) for key, stream in c.reservations)
+        destroyed.extend((number, tenant, key) for key in c.destroys)
         events.extend(
             (number, tenant, e.stream, e.type, e.key, e.header, e.context, e.salt, e.body)
             for e in c.events
@@ -304,6 +315,7 @@ def columns(batch: list[SealedCommand]) -> tuple[list[object], ...]:
         *_transposed(relied, 4),
         *_transposed(reserved, 4),
         *_transposed(events, 9),
+        *_transposed(destroyed, 3),
     )
 
 

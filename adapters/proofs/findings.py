@@ -22,7 +22,9 @@ Code = Literal[
     "salt",  # not 16 bytes
     "body",  # too short for a sealed body, or of another version
     "key",  # sealed by another key than the header's
-    "missing-key",  # the key store does not know the key, and no erasure destroyed it
+    "missing-key",  # the key store does not know the key
+    "destroyed-key",  # a key was destroyed and no erasure event of the log orders it
+    "revived-key",  # the log destroyed a key, and the key store still has it
     "command",  # a command's range lies outside the log
     "anchor",  # the log no longer has a root that was kept outside
 ]
@@ -55,6 +57,10 @@ class Verification:
     wrongs: tuple[Wrong, ...]
     missing_keys: tuple[str, ...]
     seconds: float
+    erased_keys: int = 0
+    """Keys of this log's bodies that an erasure destroyed."""
+    erased_later: tuple[str, ...] = ()
+    """Those of them whose erasure is beyond this log: it is a copy from before."""
 
     @property
     def ok(self) -> bool:

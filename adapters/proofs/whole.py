@@ -1,11 +1,13 @@
 """The check of a whole log: spans joined in order, keys, head, stream heads. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from adapters.keys.port import KeptKey
+from adapters.proofs.erasures import ErasureCheck
 from adapters.proofs.findings import Code, Findings, Wrong
 from adapters.proofs.merkle import Frontier
 from adapters.proofs.span import MICROS_TO_2000, SpanReport
@@ -33,6 +35,7 @@ class WholeCheck:
     def __init__(self, has_head: bool = True) -> None:
         """The check of an empty log; one without a head row gets NO_HEAD."""
         self.missing_keys: set[str] = set()
+        self.erasures = ErasureCheck()
         self._nodes = Frontier()
         self._stored = Frontier()
         self._versions: dict[bytes, int] = {}
@@ -74,8 +77,7 @@ class WholeCheck:
     def check_keys(
         self,
         found: Mapping[tuple[str, bytes], int],
-        known: Mapping[str, bytes | None],
-        destroyed: Set[str],
+        known: Mapping[str, KeptKey | None],
     ) -> None:
         """Compare the commitments found in bodies with those of the key store.
 
@@ -85,11 +87,13 @@ class WholeCheck:
             kept = known.get(key)
             if kept is None and not _KEY_ID.fullmatch(key):
                 self.note(position, "header", "the key id is no UUID")
-            elif kept is None and key not in destroyed:
+            elif kept is None:
                 if key not in self.missing_keys:
                     self.note(position, "missing-key", key)
                 self.missing_keys.add(key)
-            elif kept is not None and kept != commitment and (key, commitment) not in self._foreign:
+            elif kept.commitment == commitment:
+                self.erasures.take(key, kept, position)
+            elif (key, commitment) not in self._foreign:
                 self.note(position, "key", f"the body is not sealed by {key}")
                 self._foreign.add((key, commitment))
 

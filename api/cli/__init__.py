@@ -12,6 +12,7 @@ from api.cli.anchor import anchor
 from api.cli.audit import audit
 from api.cli.docs import docs
 from api.cli.doctor import doctor
+from api.cli.erase import KEEPING
 from api.cli.heads import heads
 from api.cli.imports import imports
 from api.cli.migrate import migrate
@@ -53,6 +54,6 @@ def main() -> None:
 
 for command in (
     anchor, audit, correct, docs, doctor, heads, imports, migrate, rebuild, relabel, repair,
-    replay, serve, verify, withdraw, witness, *ACTS,
+    replay, serve, verify, withdraw, witness, *ACTS, *KEEPING,
 ):  # fmt: skip
     main.add_command(command)

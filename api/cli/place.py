@@ -21,6 +21,7 @@ from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
 from adapters.proofs.notes import KeyUnreadable, NameInvalid
 from api.apart import ProjectorNotStarted
+from api.erasing.carrying import StillFiling
 from api.exporting import ExportRefused, NothingToExport, SigningBusy
 from api.house import ClockSkew, House, open_house, projecting
 from api.serving import PortTaken
@@ -38,7 +39,7 @@ _EXPECTED = (
     ClockSkew, EmbeddedServerError, ExportRefused, HeadsMissing, HeadsUnreadable, KeptHeadDamaged,
     KeyRefused, KeyUnreadable, LogForked, LogUnavailable, NothingToExport, PortTaken,
     PositionTimeout, ProjectorNotStarted, RebuildUnderWay, SettingMissing, SettingUnclear,
-    SettingUnknown, SigningBusy, TilesStale, NameInvalid, WitnessRuns,
+    SettingUnknown, SigningBusy, StillFiling, TilesStale, NameInvalid, WitnessRuns,
 )  # fmt: skip
 
 

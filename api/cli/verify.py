@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from adapters.keys import KeptKey
 from adapters.postgres.verification import TenantUnknown
 from adapters.postgres.verification import verify as verified
 from adapters.proofs.anchors import Anchor, AnchorUnreadable, anchors_in
@@ -102,6 +103,12 @@ async def _one(house: House, tenant: str, as_json: bool, anchors: list[Anchor]) 
         click.echo(f"  {len(answer.wrongs)} findings in all; --json lists them")
     else:
         click.echo("  every leaf, the root, clear columns, versions and keys are as written")
+    if answer.erased_keys:
+        click.echo(
+            f"  {answer.erased_keys} keys were destroyed by erasures; their events are proven"
+        )
+    if answer.erased_later:
+        click.echo(f"  {len(answer.erased_later)} erasures are later than this copy of the log")
     return answer.ok
 
 
@@ -109,8 +116,8 @@ async def verification(house: House, tenant: str, anchors: Sequence[Anchor] = ()
     """Verify one tenant's log with the auditor's role."""
     with progress_bar(f"verifying {tenant}") as moved:
 
-        async def commitments(keys: set[str]) -> dict[str, bytes | None]:
-            return await house.keys.commitments(tenant, keys)
+        async def kept(keys: set[str]) -> dict[str, KeptKey | None]:
+            return await house.keys.kept(tenant, keys)
 
         dsn = house.settings.role_dsn("auditor")
-        return await verified(dsn, tenant, commitments, moved, anchors=anchors)
+        return await verified(dsn, tenant, kept, moved, anchors=anchors)

@@ -29,6 +29,9 @@ UNSIGNED = """SELECT tenant FROM log_head h WHERE position > 0
   ORDER BY tenant"""
 
 
+DESTROYED = "SELECT key::text FROM destroyed_key WHERE tenant = $1"
+
+
 @dataclass(frozen=True, slots=True)
 class Surgery:
     """The owner's connection and the settings that led to it."""
@@ -141,6 +144,21 @@ async def _tenant_keys(at: Surgery) -> Seen:
     return Seen("the root key opens every tenant's keys")
 
 
+async def _erasures(at: Surgery) -> Seen:
+    """Keys that the log destroyed and the key store still has."""
+    store = SqliteKeyStore(at.settings.keys / "keys.sqlite3")
+    left = 0
+    try:
+        for tenant in await _open_tenants(at):
+            rows = await at.owner.fetch(DESTROYED, tenant)
+            found = await store.load(tenant, [row["key"] for row in rows])
+            left += sum(row["key"] in found and not found[row["key"]].destroyed for row in rows)
+    finally:
+        await store.close()
+    words = f"{left} keys are not destroyed yet"
+    return expect(not left, "every erasure is carried out", words)
+
+
 async def _versions(at: Surgery) -> Seen:
     known = {projection.name: projection.version for projection in PROJECTIONS}
     rows = await at.owner.fetch("SELECT DISTINCT projection, version FROM checkpoint")
@@ -189,6 +207,7 @@ DATABASE: tuple[Check[Surgery], ...] = (
     Check("row-policies", "ENABLE and FORCE ROW LEVEL SECURITY; see migrations.", _walls),
     Check("tenants", "Run `anamnesis migrate --tenant NAME`.", _tenants),
     Check("tenant-keys", "Restore the root key and key store of this database.", _tenant_keys),
+    Check("erasures", "Run the same `anamnesis erase` again: it goes on.", _erasures),
     Check("read-models", "Start `anamnesis serve`, or `anamnesis rebuild NAME`.", _versions),
     Check("projector-lag", "Look whether `anamnesis serve` runs and what it logs.", _lag),
     Check(

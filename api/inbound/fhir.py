@@ -42,12 +42,21 @@ class HouseIntake:
             self.charts[receipt.streams[0]] = None
         return receipt
 
-    async def keep(self, content: bytes, owner: str | None, scope: str = "") -> None:
-        """Store received bytes sealed under the owner's key, once."""
-        tenant = self._actor.tenant
-        ident, _ = await self.trace(content, scope)
-        key = await self._house.keys.compartment(tenant, owner or tenant, "clinical")
-        await self._house.objects.keep(tenant, ident, content, key)
+    async def keep(
+        self,
+        contents: Sequence[tuple[bytes, str]],
+        owner: str | None,
+        *,
+        category: str = "",
+        alone: bool = False,
+    ) -> None:
+        """Store received bytes sealed under the owner's key, or one of their own below it, once."""
+        tenant, keys = self._actor.tenant, self._house.keys
+        key_class = await keys.class_of(tenant, "clinical", category)
+        key = await (keys.item if alone else keys.compartment)(tenant, owner or tenant, key_class)
+        for content, scope in contents:
+            ident, _ = await self.trace(content, scope)
+            await self._house.objects.keep(tenant, ident, content, key)
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """Object id and keyed digest of scope and bytes: HMAC-SHA-256 under a tenant's secret."""

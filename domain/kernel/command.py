@@ -62,9 +62,10 @@ class Stream:
 
     Exactly one of `id` and `reserved` is given. `also` are values that stand for the same stream:
     the first of them all that is known decides, and what is written reserves the rest. `owner`
-    names whose key seals its events: a chart, a person, or None for the organisation; OWN stands
-    for the stream's own id. `any_version` lets others append in between (audit streams); such a
-    stream is not loaded and its state is `Filed`.
+    names whose key seals its events: a chart or a person; the `chart` unless given, and the
+    organisation where there is neither. OWN stands for the stream's own id, ORGANISATION for the
+    organisation. `any_version` lets others append in between (audit streams); such a stream is not
+    loaded and its state is `Filed`.
     """
 
     fold: type[State]
@@ -82,6 +83,7 @@ class Stream:
 
 
 OWN = "own"
+ORGANISATION = "organisation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,16 @@ class Event:
         labels: tuple[Label, ...] = getattr(self, "labels", ())
         return category(labels)
 
+    @property
+    def sealed_alone(self) -> bool:
+        """Whether the body gets a key of its own; for some events their content decides."""
+        return self.item_key
+
+    @property
+    def destroys(self) -> tuple[str, ...]:
+        """Ids of the keys that are destroyed with this event: from then on nothing is sealed."""
+        return ()
+
     @classmethod
     def upcast(cls, stored: Stored, version: int) -> Stored:
         """The stored JSON object of `version` in the shape of the current version."""

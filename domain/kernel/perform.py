@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from domain.kernel.command import OWN, At, Command, State, Stream
+from domain.kernel.command import ORGANISATION, OWN, At, Command, State, Stream
 from domain.kernel.context import Actor, Basis, Context
 from domain.kernel.event import Event
 from domain.kernel.log import (
@@ -228,9 +228,16 @@ def _placed(
         at = item if isinstance(item, At) else At(loaded[0].id, item)
         stream = by_id[at.stream]
         chart = at.stream if stream.chart == OWN else stream.chart
-        owner = at.stream if stream.owner == OWN else stream.owner
-        drafts.append(Draft(stream=at.stream, event=at.event, chart=chart, owner=owner or chart))
+        drafts.append(
+            Draft(stream=at.stream, event=at.event, chart=chart, owner=_owner(stream, at, chart))
+        )
     return tuple(drafts)
+
+
+def _owner(stream: Stream, at: At, chart: str | None) -> str | None:
+    if stream.owner == ORGANISATION:
+        return None
+    return at.stream if stream.owner == OWN else stream.owner or chart
 
 
 def stamp(request: Request, permit: Permit, now: datetime, chart: str | None = None) -> Context:

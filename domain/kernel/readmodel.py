@@ -52,7 +52,8 @@ class Table:
 class Put:
     """Write the row with this key; `values` has a value for every clear and key column.
 
-    `owner` names whose key seals the body, `category` the sensitive category of its compartment.
+    `owner` names whose key seals the body, `category` the sensitive category of its compartment;
+    `key` is the key of an event that has one of its own: what is shredded with the event.
     """
 
     table: Table
@@ -60,6 +61,7 @@ class Put:
     body: object = None
     owner: str | None = None
     category: str = ""
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

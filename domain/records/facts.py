@@ -146,3 +146,8 @@ class Fact:
     answers: Answers | None = None
     risk: RiskAssessment | None = None
     absent: tuple[Absence, ...] = ()
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether it is a document or a note, with content of its own in the object store."""
+        return self.document is not None or self.note is not None

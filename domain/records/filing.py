@@ -32,6 +32,11 @@ class RecordFiled(Event, name="records.record-filed", version=1):
         """The fact."""
         return self.fact
 
+    @property
+    def sealed_alone(self) -> bool:
+        """A document or note can be shredded or moved alone."""
+        return self.fact.is_paper
+
 
 class RecordCorrected(Event, name="records.record-corrected", version=1):
     """The fact was stated again with other content, which replaces the earlier one."""
@@ -47,6 +52,11 @@ class RecordCorrected(Event, name="records.record-corrected", version=1):
         """The fact."""
         return self.fact
 
+    @property
+    def sealed_alone(self) -> bool:
+        """A document or note can be shredded or moved alone."""
+        return self.fact.is_paper
+
 
 class RecordRelabelled(Event, name="records.record-relabelled", version=1):
     """The same fact from now on has other sensitivity labels."""
@@ -61,6 +71,11 @@ class RecordRelabelled(Event, name="records.record-relabelled", version=1):
     def content(self) -> Fact:
         """The fact."""
         return self.fact
+
+    @property
+    def sealed_alone(self) -> bool:
+        """A document or note can be shredded or moved alone."""
+        return self.fact.is_paper
 
 
 class RecordWithdrawn(Event, name="records.record-withdrawn", version=1):

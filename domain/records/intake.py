@@ -15,12 +15,13 @@ from domain.kernel.rule import may, operator, role, system
 from domain.kernel.values import Source
 
 
-class ResourceSetAside(Event, name="records.resource-set-aside", version=1):
+class ResourceSetAside(Event, name="records.resource-set-aside", version=1, item_key=True):
     """A received resource was not filed; `original` says where its bytes lie.
 
     `reason` is a code of the importer, `at` the JSON path of member names where it went wrong,
     `index` its place in what it came with, from 0, `url` its full URL there, by which others point
-    at it. The file's name may name a patient: it is not kept.
+    at it. The file's name may name a patient: it is not kept. It has a key
+    of its own: whose it is may be known only later, and that patient's erasure then takes it, too.
     """
 
     reason: str

@@ -7,9 +7,10 @@ from domain.kernel.event import Erased, Recorded
 from domain.kernel.readmodel import Column, Drop, Projection, Put, Table, Write
 from domain.kernel.values import Source
 from domain.records import ResourceDismissed, ResourceRepaired, ResourceSetAside
+from projections.kernel.panels import own_key
 from projections.kernel.sources import origin
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,8 @@ def project(recorded: Recorded) -> Iterator[Write]:
                 index=event.index,
                 url=event.url,
             )
-            yield Put(ASIDE, values, row, owner=recorded.header.chart)
+            own = own_key(recorded)
+            yield Put(ASIDE, values, row, owner=recorded.header.chart, key=own)
         case ResourceRepaired() | ResourceDismissed() | Erased():
             yield Drop(ASIDE, {"id": stream})
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.kernel.event import Recorded
+from domain.kernel.event import Event, Recorded
 from domain.kernel.labels import Label, category
 from domain.kernel.readmodel import Column, Put, Table
 from domain.kernel.values import Concept, Moment, Source
@@ -68,7 +68,13 @@ def document(
         "source": source.system if source else "",
         **more,
     }
-    return Put(table, values, body, owner=chart, category=sensitive)
+    return Put(table, values, body, owner=chart, category=sensitive, key=own_key(recorded))
+
+
+def own_key(recorded: Recorded) -> str | None:
+    """The key of an event whose body has one of its own: its rows go when it is destroyed."""
+    event = recorded.event
+    return recorded.header.key if isinstance(event, Event) and event.sealed_alone else None
 
 
 def likeness(concept: Concept, at: Moment | None, *more: str) -> str:

@@ -40,7 +40,7 @@ __all__ = [
     "FactRow",
     "project",
 ]
-VERSION = 3
+VERSION = 4
 Stated = RecordFiled | RecordCorrected | RecordRelabelled
 
 

@@ -83,7 +83,7 @@ async def _receive(
 ) -> None:
     source = await desk.origin(entry)
     command = ReceiveResult(chart=chart, key=desk.key(entry), report=report, source=source)
-    await desk.keep(chart, entry, *parts)
+    await desk.keep(chart, entry, *parts, alone=True)
     await moved.result(desk, entry, chart)
     await desk.do(entry, command)
 

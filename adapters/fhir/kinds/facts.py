@@ -25,7 +25,7 @@ async def file_fact(desk: Desk, entry: Entry, chart: str, filed: Filed, kind: st
         when=when,
         labels=desk.labels(entry),
     )
-    await desk.keep(chart, entry)
+    await desk.keep(chart, entry, alone=fact.is_paper)
     await moved.record(desk, entry, chart)
     await desk.do(entry, command)
     desk.settle(kind, entry)

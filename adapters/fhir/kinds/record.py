@@ -98,7 +98,7 @@ async def _papers(desk: Desk, chart: str, given: Iterable[record.Paper]) -> tupl
             except NoBase64:
                 raise Unusable("bad-content") from None
             ident, _ = await desk.intake.trace(content, chart)
-            await desk.intake.keep(content, chart, chart)
+            await desk.intake.keep([(content, chart)], chart, alone=True)
             about = Attachment(
                 media_type=paper.content_type,
                 title=paper.title,

@@ -64,12 +64,20 @@ class Memory:
             repeated=True,
         )
 
-    async def keep(self, content: bytes, owner: str | None, scope: str = "") -> None:
+    async def keep(
+        self,
+        contents: Sequence[tuple[bytes, str]],
+        owner: str | None,
+        *,
+        category: str = "",
+        alone: bool = False,
+    ) -> None:
         """Remember that these bytes are stored for this owner."""
-        del scope
+        del category, alone
         await asyncio.sleep(0)
-        self.journal.append(("keep", sha256(content).hexdigest()))
-        self.kept.add((sha256(content).hexdigest(), owner))
+        for content, _scope in contents:
+            self.journal.append(("keep", sha256(content).hexdigest()))
+            self.kept.add((sha256(content).hexdigest(), owner))
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """An id and a digest that follow from the bytes."""

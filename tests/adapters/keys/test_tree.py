@@ -3,11 +3,13 @@
 import asyncio
 import sqlite3
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
 from adapters.keys import (
     DataKey,
+    KeptKey,
     KeyDestroyed,
     KeyDestructionIncomplete,
     KeyMissing,
@@ -80,7 +82,7 @@ async def test_a_key_of_another_tenant_is_missing(tree: KeyTree, elsewhere: KeyT
         with pytest.raises(KeyMissing):
             await reader.by_id("b", key.id)
         assert isinstance((await reader.by_ids("b", [key.id]))[key.id], KeyMissing)
-        assert await reader.commitments("b", [key.id]) == {key.id: None}
+        assert await reader.kept("b", [key.id]) == {key.id: None}
         with pytest.raises(KeyMissing):
             await reader.destroy("b", key.id, "event", 1)
     tree.revoke("b", [key.id])
@@ -112,9 +114,9 @@ async def test_many_ids_are_answered_with_keys_and_reasons(
             gone.id: KeyDestroyed,
             "unknown": KeyMissing,
         }
-        assert await reader.commitments("a", [kept.id, gone.id, "unknown"]) == {
-            kept.id: kept.commitment,
-            gone.id: gone.commitment,
+        assert await reader.kept("a", [kept.id, gone.id, "unknown"]) == {
+            kept.id: KeptKey(kept.commitment),
+            gone.id: KeptKey(gone.commitment, destroyed=True, tombstone=ANY),
             "unknown": None,
         }
 

@@ -91,10 +91,11 @@ async def test_only_the_writer_has_the_right_to_write_log_tables(dsn: str) -> No
     )
     writer, keeper = "anamnesis_log_writer", "anamnesis_projector"
     assert found == [
-        (writer, "command", ["INSERT"]),
+        (writer, "command", ["DELETE", "INSERT"]),
+        (writer, "destroyed_key", ["INSERT"]),
         (writer, "event", ["INSERT"]),
         (writer, "log_head", ["INSERT", "UPDATE"]),
-        (writer, "reservation", ["INSERT"]),
+        (writer, "reservation", ["DELETE", "INSERT"]),
         (writer, "stream_head", ["INSERT", "UPDATE"]),
         (keeper, "checkpoint", ["DELETE", "INSERT", "UPDATE"]),
         (keeper, "dead_letter", ["DELETE", "INSERT", "UPDATE"]),

@@ -42,7 +42,7 @@ class Logs:
         return await verify(
             self.house.settings.role_dsn("auditor"),
             tenant,
-            lambda ids: self.house.keys.commitments(tenant, ids),
+            lambda ids: self.house.keys.kept(tenant, ids),
             lambda _done, _all: None,
             workers,
             span=span,
@@ -66,7 +66,7 @@ async def file_records(
     await asyncio.gather(*(_record(house, tenant, c, n, text) for c in charts for n in numbers))
 
 
-def _operator(tenant: str) -> Actor:
+def operator(tenant: str) -> Actor:
     return Actor(tenant=tenant, id="op", kind="operator", purpose="HOPERAT", reason="test")
 
 
@@ -75,7 +75,7 @@ async def _chart(house: House, tenant: str, number: int) -> str:
         identifier=Identifier("urn:example:mrn", str(number)),
         demographics=registry.Demographics(names=(Name("Doe", ("Jo",)),)),
     )
-    receipt = await house.do(Request(command=command, actor=_operator(tenant), key=f"p{number}"))
+    receipt = await house.do(Request(command=command, actor=operator(tenant), key=f"p{number}"))
     return receipt.streams[0]
 
 
@@ -87,7 +87,7 @@ async def _record(house: House, tenant: str, chart: str, number: int, text: str)
         source=Source("urn:example:ehr", "Condition", ident),
         fact=records.Fact(condition=records.Condition(concept=Concept(text=text))),
     )
-    await house.do(Request(command=command, actor=_operator(tenant), key=f"{ident} {text}"))
+    await house.do(Request(command=command, actor=operator(tenant), key=f"{ident} {text}"))
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ async def _verified(logs: Logs, anchors: Sequence[Anchor]) -> Verification:
     return await verify(
         dsn,
         tenant,
-        lambda ids: logs.house.keys.commitments(tenant, ids),
+        lambda ids: logs.house.keys.kept(tenant, ids),
         lambda _done, _all: None,
         1,
         span=64,

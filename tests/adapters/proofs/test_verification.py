@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.keys import KeptKey
 from adapters.postgres.verification import TenantUnknown, verify
 from adapters.proofs.merkle import EMPTY_ROOT, root_of
 from tests.adapters.proofs.conftest import EVENTS, Logs, file_records, open_charts
@@ -43,7 +44,7 @@ async def test_progress_is_told_after_each_span(logs: Logs) -> None:
     outcome = await verify(
         logs.house.settings.role_dsn("auditor"),
         "lakeside",
-        lambda ids: logs.house.keys.commitments("lakeside", ids),
+        lambda ids: logs.house.keys.kept("lakeside", ids),
         lambda done, events: told.append((done, events)),
         span=64,
         workers=1,
@@ -83,14 +84,14 @@ async def test_events_after_the_start_are_not_looked_at(logs: Logs) -> None:
     before = (await logs.verified()).events
     numbers = iter(range(1_000, 2_000))
 
-    async def commitments_meanwhile(ids: set[str]) -> dict[str, bytes | None]:
+    async def kept_meanwhile(ids: set[str]) -> dict[str, KeptKey | None]:
         await file_records(logs.house, "riverside", charts, range(n := next(numbers), n + 1))
-        return await logs.house.keys.commitments("riverside", ids)
+        return await logs.house.keys.kept("riverside", ids)
 
     outcome = await verify(
         logs.house.settings.role_dsn("auditor"),
         "riverside",
-        commitments_meanwhile,
+        kept_meanwhile,
         lambda _done, _all: None,
         workers=1,
         span=16,

@@ -1,0 +1,100 @@
+"""The certificate of an erasure: what was destroyed, what remains and why, signed by the log's key.
+
+It names ids, counts and days, and nothing of the record, so that it can be given to the patient.
+A signed note of C2SP: text that people read, below it a signature that tools check.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.keys import KeyRecord
+from adapters.proofs.notes import Note
+from api.erasing.planning import Plan, Wanted
+from api.house import House
+from api.signing import head_key
+from domain.audit import AUDIT, RETENTION_YEARS, ChartErased, kept_until
+from domain.kernel.context import Actor
+from domain.kernel.event import Recorded
+
+HEADING = "anamnesis erasure certificate v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What an erasure did. `remains` are sentences for people."""
+
+    tenant: str
+    chart: str
+    scope: str
+    tombstones: tuple[tuple[str, int, datetime], ...]
+    """Event id, position and time of each."""
+    keys: int
+    objects: int
+    remains: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """As it is signed."""
+        lines = [
+            HEADING,
+            f"log: {self.tenant}",
+            f"chart: {self.chart}",
+            f"erased: {self.scope}",
+            *(
+                f"tombstone: event {event} at position {position}, {at.isoformat()}"
+                for event, position, at in self.tombstones
+            ),
+            f"keys destroyed: {self.keys}",
+            f"received files deleted: {self.objects}",
+            *(f"remains: {sentence}" for sentence in self.remains),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+async def certificate(
+    house: House,
+    wanted: Wanted,
+    plan: Plan,
+    tombstones: Sequence[Recorded],
+    objects: int,
+    who: Actor,
+) -> Certificate:
+    """What the erasures of a chart did, as of now."""
+    places = await house.keys.places(who.tenant, wanted.chart)
+    keys = [
+        recorded.event.keys for recorded in tombstones if isinstance(recorded.event, ChartErased)
+    ]
+    return Certificate(
+        tenant=who.tenant,
+        chart=wanted.chart,
+        scope=wanted.told,
+        tombstones=tuple((one.header.event, one.position, one.committed_at) for one in tombstones),
+        keys=sum(map(len, keys)),
+        objects=objects,
+        remains=tuple(_remains(wanted, plan, places, house.log.now())),
+    )
+
+
+def _remains(
+    wanted: Wanted, plan: Plan, places: Sequence[KeyRecord], now: datetime
+) -> Iterator[str]:
+    yield (
+        f"{plan.events} events as proof that they happened: opaque ids, times, who acted and why"
+        " it was allowed; their contents open no more"
+    )
+    kept = [place for place in places if not place.destroyed]
+    if any(place.key_class == AUDIT for place in kept):
+        until = kept_until(now, RETENTION_YEARS[AUDIT]).date()
+        yield f"who looked at the chart, by law at least until {until}"
+    if any(place.key_class != AUDIT for place in kept):
+        yield "what was not asked to be erased of this chart"
+    if len(plan.owners) == 1 and wanted.item is None:
+        yield "the person's account, where they have one: they have another chart or act for others"
+    yield "copies of the key store from before, which must be deleted within their backup window"
+
+
+async def certified(house: House, one: Certificate) -> Note:
+    """The certificate with the signature of the log's key."""
+    key = await head_key(house.keys, house.settings, one.tenant)
+    return Note(one.text, (key.sign(one.text),))
