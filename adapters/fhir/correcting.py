@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from adapters.fhir.filing import file_entry, stages
 from adapters.fhir.importing import Run
-from adapters.fhir.intake import Intake, Known, Waiting
+from adapters.fhir.intake import Intake, Known, Under, Waiting
 from adapters.fhir.reading import UNDECODABLE, Entry, Received
 from adapters.fhir.references import References, source_key
 from adapters.fhir.resources import Reference
@@ -47,16 +47,9 @@ class _Capturing:
         self.wishes.append(command)
         return Receipt(tenant="", first=None, last=None, streams=(str(uuid4()),))
 
-    async def keep(
-        self,
-        contents: Sequence[tuple[bytes, str]],
-        owner: str | None,
-        *,
-        category: str = "",
-        alone: bool = False,
-    ) -> None:
+    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> None:
         """As the platform does."""
-        await self._intake.keep(contents, owner, category=category, alone=alone)
+        await self._intake.keep(contents, under)
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """As the platform does."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.codec import encode_value
 from adapters.fhir.awaiting import Awaiting
-from adapters.fhir.intake import Intake, Known
+from adapters.fhir.intake import Intake, Known, Under
 from adapters.fhir.labelling import Labelled
 from adapters.fhir.mapping.values import Unusable
 from adapters.fhir.reading import Entry, Received
@@ -100,12 +100,8 @@ class Desk:
         What is sensitive is under the key of its category, as the facts are that it states.
         """
         labels = [label for entry in entries for label in self.labels(entry)]
-        await self.intake.keep(
-            [(entry.content, self._scope(entry)) for entry in entries],
-            chart,
-            category=category(labels),
-            alone=alone,
-        )
+        contents = [(entry.content, self._scope(entry)) for entry in entries]
+        await self.intake.keep(contents, Under(chart, category(labels), alone))
 
     def _scope(self, entry: Entry) -> str:
         """Directory entries are shared; all else belongs to the bundle's patients."""

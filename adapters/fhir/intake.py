@@ -34,25 +34,29 @@ class Waiting:
     url: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Under:
+    """Which key seals received bytes: whose (None: the organisation's), of which category.
+
+    With `alone` it is one of their own below that, which is shredded with their item.
+    """
+
+    owner: str | None
+    category: str = ""
+    alone: bool = False
+
+
 class Intake(Protocol):
     """The platform as an importing source sees it."""
 
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform the command under an idempotency key. Raises a Refusal."""
 
-    async def keep(
-        self,
-        contents: Sequence[tuple[bytes, str]],
-        owner: str | None,
-        *,
-        category: str = "",
-        alone: bool = False,
-    ) -> None:
-        """Store received bytes sealed under the owner's key (None: the organisation's), once.
+    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> None:
+        """Store received bytes sealed, once.
 
         Each comes with a scope, which keeps equal bytes of different patients apart, so that each
-        has its own object. `category` is the sensitive category; with `alone` they have a key of
-        their own, shredded with their item.
+        has its own object.
         """
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:

@@ -105,17 +105,21 @@ async def verify(
                 progress(report.last, head.position)
         whole.check_head(head)
         await _check_beside(connection, tenant, head.position, whole)
-        await _check_erasures(connection, tenant, head.position, whole, kept)
+        await keys.conclude(connection, tenant, head.position, whole)
         await _check_anchors(connection, tenant, anchors, whole)
+    return _outcome(tenant, head.position, whole, began)
+
+
+def _outcome(tenant: str, events: int, whole: WholeCheck, began: float) -> Verification:
     return Verification(
         tenant=tenant,
-        events=head.position,
+        events=events,
         root=whole.root.hex(),
         wrongs=whole.first_wrongs(),
         missing_keys=tuple(sorted(whole.missing_keys)),
         seconds=time.monotonic() - began,
         erased_keys=len(whole.erasures.keys),
-        erased_later=whole.erasures.later(head.position),
+        erased_later=whole.erasures.later(events),
     )
 
 
@@ -209,6 +213,18 @@ class _Keys:
             self._known.update(await self._kept(unasked))
         whole.check_keys(found, self._known)
 
+    async def conclude(
+        self, connection: asyncpg.Connection, tenant: str, position: int, whole: WholeCheck
+    ) -> None:
+        """Compare destroyed keys with the erasure events that order it."""
+        destroyed = {row[0]: row[1] for row in await connection.fetch(DESTROYED, tenant)}
+        wanted = {*destroyed.values(), *(order.position for order in whole.erasures.orders)}
+        rows = await connection.fetch(ORDERING, tenant, sorted(wanted))
+        events = {row["position"]: _ordering(row) for row in rows}
+        known = await self._kept(set(destroyed)) if destroyed else {}
+        for wrong in whole.erasures.close(events, destroyed, known, position):
+            whole.note(wrong.position, wrong.code, wrong.detail)
+
 
 async def _check_beside(
     connection: asyncpg.Connection, tenant: str, position: int, whole: WholeCheck
@@ -216,23 +232,6 @@ async def _check_beside(
     """What stands beside the events: rows outside the head, stream heads, commands."""
     for check in (_check_outside, _check_stream_heads, _check_commands):
         await check(connection, tenant, position, whole)
-
-
-async def _check_erasures(
-    connection: asyncpg.Connection,
-    tenant: str,
-    position: int,
-    whole: WholeCheck,
-    kept: KeptKeys,
-) -> None:
-    """Destroyed keys and the erasure events that order it."""
-    destroyed = {row[0]: row[1] for row in await connection.fetch(DESTROYED, tenant)}
-    wanted = {*destroyed.values(), *(order.position for order in whole.erasures.orders)}
-    rows = await connection.fetch(ORDERING, tenant, sorted(wanted))
-    events = {row["position"]: _ordering(row) for row in rows}
-    known = await kept(set(destroyed)) if destroyed else {}
-    for wrong in whole.erasures.close(events, destroyed, known, position):
-        whole.note(wrong.position, wrong.code, wrong.detail)
 
 
 def _ordering(row: asyncpg.Record) -> Ordering:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, cast
 from uuid import UUID
 
-from adapters.fhir.intake import Known, Waiting
+from adapters.fhir.intake import Known, Under, Waiting
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.sources import NEWEST, Sources
 from api.house import House
@@ -42,18 +42,12 @@ class HouseIntake:
             self.charts[receipt.streams[0]] = None
         return receipt
 
-    async def keep(
-        self,
-        contents: Sequence[tuple[bytes, str]],
-        owner: str | None,
-        *,
-        category: str = "",
-        alone: bool = False,
-    ) -> None:
-        """Store received bytes sealed under the owner's key, or one of their own below it, once."""
+    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> None:
+        """Store received bytes sealed, once."""
         tenant, keys = self._actor.tenant, self._house.keys
-        key_class = await keys.class_of(tenant, "clinical", category)
-        key = await (keys.item if alone else keys.compartment)(tenant, owner or tenant, key_class)
+        key_class = await keys.class_of(tenant, "clinical", under.category)
+        new = keys.item if under.alone else keys.compartment
+        key = await new(tenant, under.owner or tenant, key_class)
         for content, scope in contents:
             ident, _ = await self.trace(content, scope)
             await self._house.objects.keep(tenant, ident, content, key)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from adapters.fhir.desk import Desk
+from adapters.fhir.intake import Under
 from adapters.fhir.kinds.facts import answer_orders, coded, file_fact
 from adapters.fhir.kinds.kept import whose
 from adapters.fhir.mapping import plans, statements
@@ -98,7 +99,7 @@ async def _papers(desk: Desk, chart: str, given: Iterable[record.Paper]) -> tupl
             except NoBase64:
                 raise Unusable("bad-content") from None
             ident, _ = await desk.intake.trace(content, chart)
-            await desk.intake.keep([(content, chart)], chart, alone=True)
+            await desk.intake.keep([(content, chart)], Under(chart, alone=True))
             about = Attachment(
                 media_type=paper.content_type,
                 title=paper.title,

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from adapters.fhir.intake import Known, Waiting
+from adapters.fhir.intake import Known, Under, Waiting
 from domain.kernel.command import OWN, At, Command, Filed, Reserved, State, Stream
 from domain.kernel.event import Event
 from domain.kernel.perform import Receipt
@@ -64,20 +64,12 @@ class Memory:
             repeated=True,
         )
 
-    async def keep(
-        self,
-        contents: Sequence[tuple[bytes, str]],
-        owner: str | None,
-        *,
-        category: str = "",
-        alone: bool = False,
-    ) -> None:
+    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> None:
         """Remember that these bytes are stored for this owner."""
-        del category, alone
         await asyncio.sleep(0)
         for content, _scope in contents:
             self.journal.append(("keep", sha256(content).hexdigest()))
-            self.kept.add((sha256(content).hexdigest(), owner))
+            self.kept.add((sha256(content).hexdigest(), under.owner))
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """An id and a digest that follow from the bytes."""
