@@ -33,6 +33,12 @@ OPENED = "anamnesis.operation"
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BEHIND = """SELECT c.projection, h.position - c.position AS behind
   FROM log_head h JOIN checkpoint c ON c.tenant = h.tenant WHERE h.tenant = $1"""
+_EFFECTS = """SELECT state, count(*) AS effects,
+    coalesce(extract(epoch FROM clock_timestamp() - min(due)), 0)::float8 AS age
+  FROM effect WHERE tenant = $1 AND state IN ('waiting', 'sending', 'parked', 'dead')
+  GROUP BY state"""
+_UNWRITTEN = """SELECT h.position - min(o.position) AS behind
+  FROM log_head h JOIN outbox o ON o.tenant = h.tenant WHERE h.tenant = $1 GROUP BY h.position"""
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -56,6 +62,8 @@ class Metrics:
             registry=self.registry,
         )
         self._lag: dict[str, int] = {}
+        self._queue = _Queue()
+        self.registry.register(self._queue)
 
     def observed(
         self, admission: Admission, house: House, projector: ProjectorProcess | None = None
@@ -79,7 +87,9 @@ class Metrics:
     async def page(self, house: House) -> bytes:
         """The page as it is scraped; the projectors' lag is looked up for it."""
         lag: dict[str, int] = {}
+        self._queue.forget()
         for tenant in await house.tenants():
+            await self._queue.look(house.api, tenant)
             for projection, behind in await _behind(house.api, tenant):
                 lag[projection] = max(lag.get(projection, 0), behind)
         self._lag.clear()
@@ -159,6 +169,48 @@ class _Snapshot:
             "From a group commit's first byte sent to its durable answer, reconnecting included.",
             count_value=writer.batches,
             sum_value=writer.seconds,
+        )
+
+
+class _Queue:
+    """What follows from events and is not done yet, as it was looked up for the scrape."""
+
+    def __init__(self) -> None:
+        self._effects: dict[str, int] = {}
+        self._age = 0.0
+        self._behind = 0
+
+    def forget(self) -> None:
+        """Begin a look at every tenant."""
+        self._effects = dict.fromkeys(("waiting", "sending", "parked", "dead"), 0)
+        self._age, self._behind = 0.0, 0
+
+    async def look(self, pool: asyncpg.Pool, tenant: str) -> None:
+        """Add a tenant's."""
+        for row in await tenant_rows(pool, tenant, _EFFECTS, tenant):
+            self._effects[row["state"]] += row["effects"]
+            if row["state"] in ("waiting", "sending"):
+                self._age = max(self._age, row["age"])
+        for row in await tenant_rows(pool, tenant, _UNWRITTEN, tenant):
+            self._behind = max(self._behind, row["behind"])
+
+    def collect(self) -> Iterator[Metric]:
+        """The families of one scrape."""
+        effects = GaugeMetricFamily(
+            "anamnesis_effects", "Effects that are not done, by state.", labels=["state"]
+        )
+        for state, count in sorted(self._effects.items()):
+            effects.add_metric([state], count)
+        yield effects
+        yield GaugeMetricFamily(
+            "anamnesis_effect_late_seconds",
+            "How long the effect that waits longest has been due.",
+            value=self._age,
+        )
+        yield GaugeMetricFamily(
+            "anamnesis_outbox_lag_events",
+            "Events whose effects are not written yet, in the tenant where it is most.",
+            value=self._behind,
         )
 
 

@@ -18,11 +18,13 @@ NEEDED = ("DSN", "KEYS", "OBJECTS")
 _ROLE_DSNS = tuple(f"DSN_{role.upper()}" for role in ROLES)
 KNOWN = frozenset(
     {
-        *NEEDED, *_ROLE_DSNS, "HEADS", "HEADS_FILE", "IN_SERVICE", "ORIGIN", "PROFILE",
-        "RETENTION", "TRUSTED_ONLY", "WITNESSES",
+        *NEEDED, *_ROLE_DSNS, "HEADS", "HEADS_FILE", "HEADS_MAIL_HOURS", "HEADS_STORE",
+        "IN_SERVICE", "MAIL_COMPLIANCE", "MAIL_FOLDER", "MAIL_FROM", "ORIGIN", "PROFILE", "REDIS",
+        "RETENTION", "SMTP", "TRUSTED_ONLY", "WITNESSES",
     }
 )  # fmt: skip
 ORIGIN = "anamnesis.invalid"
+_ADDRESS = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
 _NAME = re.compile(r"[A-Za-z0-9.-]+(/[A-Za-z0-9._-]+)*")
 BESIDE = frozenset(
     {
@@ -74,6 +76,16 @@ class Settings:
     heads: Path | None = None
     heads_file: Path | None = None
     """Signed heads are added to this file, too."""
+    heads_store: str | None = None
+    """URL of an object store that each signed head is put into, once: s3://bucket/path, file://."""
+    heads_mail_hours: int = 0
+    """A signed head of each log is mailed to compliance after so many hours; never where 0."""
+    redis: str | None = None
+    smtp: str | None = None
+    mail_folder: Path | None = None
+    """Mail goes into this Maildir where no SMTP is named."""
+    mail_from: str = "anamnesis@anamnesis.invalid"
+    mail_compliance: tuple[str, ...] = ()
     retention: Mapping[str, int] = field(default_factory=dict)
     """Years that a class of a chart is kept at least after its newest event, by class."""
     witnesses: tuple[tuple[str, str], ...] = ()
@@ -107,7 +119,9 @@ class Settings:
         ANAMNESIS_TRUSTED_ONLY (1 or 0), ANAMNESIS_IN_SERVICE (operations at once), ANAMNESIS_ORIGIN
         (of the logs), ANAMNESIS_HEADS (a folder), ANAMNESIS_HEADS_FILE, ANAMNESIS_WITNESSES
         (pairs of URL and verifier key, all parted by spaces), ANAMNESIS_RETENTION (such as
-        `everything=7 audit=12`: years), and per role
+        `everything=7 audit=12`: years), ANAMNESIS_HEADS_STORE (a URL), ANAMNESIS_HEADS_MAIL_HOURS,
+        ANAMNESIS_REDIS and ANAMNESIS_SMTP (URLs), ANAMNESIS_MAIL_FOLDER, ANAMNESIS_MAIL_FROM,
+        ANAMNESIS_MAIL_COMPLIANCE (addresses, parted by spaces), and per role
         ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR, _TOOL.
 
         Raises SettingMissing, SettingUnclear or SettingUnknown with the variable's name.
@@ -137,6 +151,13 @@ class Settings:
             origin=_origin("ORIGIN", given),
             heads=_path("HEADS", given),
             heads_file=_path("HEADS_FILE", given),
+            heads_store=_url("HEADS_STORE", given, ("s3", "gs", "az", "file")),
+            heads_mail_hours=_count("HEADS_MAIL_HOURS", given),
+            redis=_url("REDIS", given, ("redis", "rediss", "unix")),
+            smtp=_url("SMTP", given, ("smtp", "smtps")),
+            mail_folder=_path("MAIL_FOLDER", given),
+            mail_from=_addresses("MAIL_FROM", given, "anamnesis@anamnesis.invalid")[0],
+            mail_compliance=_addresses("MAIL_COMPLIANCE", given, ""),
             retention=_years("RETENTION", given),
             witnesses=_pairs("WITNESSES", given),
         )
@@ -179,6 +200,20 @@ def _pairs(name: str, given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
             PREFIX + name, "https://witness.example name+hash+key, several in a row"
         )
     return pairs
+
+
+def _url(name: str, given: Mapping[str, str], schemes: tuple[str, ...]) -> str | None:
+    value = given.get(name)
+    if value is not None and value.partition("://")[0] not in schemes:
+        raise SettingUnclear(PREFIX + name, " or ".join(f"{scheme}://..." for scheme in schemes))
+    return value
+
+
+def _addresses(name: str, given: Mapping[str, str], otherwise: str) -> tuple[str, ...]:
+    words = tuple(given.get(name, otherwise).split())
+    if not all(_ADDRESS.fullmatch(word) for word in words):
+        raise SettingUnclear(PREFIX + name, "addresses such as officer@clinic.example")
+    return words
 
 
 def _years(name: str, given: Mapping[str, str]) -> Mapping[str, int]:

@@ -16,7 +16,9 @@ from adapters.heads import (
     HeadFile,
     HeadSigner,
     HeadsUnreadable,
+    MailOutlet,
     Outlet,
+    StoreOutlet,
     heads_in,
 )
 from adapters.heads.cosigning import Cosigner, WitnessPlace, cosigning
@@ -54,11 +56,18 @@ async def head_signer(house: House, pool: asyncpg.Pool, tenant: str) -> HeadSign
     """The signer of a tenant's log; `pool` has connections of the worker's role."""
     key = await head_key(house.keys, house.settings, tenant)
     file = head_file(house.settings, key, tenant)
-    return HeadSigner(pool, tenant, key, file, _outlets(house.settings))
+    return HeadSigner(pool, tenant, key, file, _outlets(house.settings, pool))
 
 
-def _outlets(settings: Settings) -> list[Outlet]:
-    return [] if settings.heads_file is None else [FileOutlet(settings.heads_file)]
+def _outlets(settings: Settings, pool: asyncpg.Pool) -> list[Outlet]:
+    outlets: list[Outlet] = []
+    if settings.heads_file is not None:
+        outlets.append(FileOutlet(settings.heads_file))
+    if settings.heads_store is not None:
+        outlets.append(StoreOutlet(settings.heads_store))
+    if settings.heads_mail_hours:
+        outlets.append(MailOutlet(pool, settings.heads_mail_hours))
+    return outlets
 
 
 @asynccontextmanager
@@ -98,7 +107,7 @@ async def _witnessed(house: House, pool: asyncpg.Pool) -> AsyncIterator[None]:
                         tenant=tenant,
                         kept=head_file(settings, key, tenant),
                         place=place,
-                        outlets=_outlets(settings),
+                        outlets=_outlets(settings, pool),
                     )
             return found
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ from api.apart import projecting_apart
 from api.app import application
 from api.auth.tokens import DEMO_ISSUER, DemoIssuer, TokenVerifier
 from api.cli.place import RUNNING
+from api.dispatch import dispatching
 from api.house import House, open_house
 from api.serving import listen, serving
 from api.settings import Settings
@@ -44,7 +45,12 @@ class Servers:
     @property
     def settings(self) -> Settings:
         """The settings of the house on these servers."""
-        return Settings.in_folder(self.folder, self.postgres.dsn(), profile="demo")
+        return replace(
+            Settings.in_folder(self.folder, self.postgres.dsn(), profile="demo"),
+            redis=self.valkey.url(),
+            mail_folder=self.folder / "mail",
+            mail_compliance=("compliance@riverside.example",),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +144,7 @@ async def running(servers: Servers, port: int, tell: Tell) -> AsyncIterator[Demo
         open_house(servers.settings) as house,
         projecting_apart(house) as projector,
         signing(house),
+        dispatching(house),
     ):
         stored, reports = await _people(house, folder, tell)
         app = application(house, verifier, development=True, projector=projector)

@@ -2,7 +2,15 @@
 
 from adapters.heads.duty import HeadDuty
 from adapters.heads.kept import HeadFile, KeptHead, KeptHeadDamaged
-from adapters.heads.outlets import FileOutlet, HeadsUnreadable, Outlet, heads_in
+from adapters.heads.mailed import MailOutlet
+from adapters.heads.outlets import (
+    FileOutlet,
+    HeadsUnreadable,
+    Outlet,
+    StoreOutlet,
+    head_line,
+    heads_in,
+)
 from adapters.heads.signer import HeadSigner
 from adapters.postgres.exporting import LogForked
 
@@ -15,6 +23,9 @@ __all__ = [
     "KeptHead",
     "KeptHeadDamaged",
     "LogForked",
+    "MailOutlet",
     "Outlet",
+    "StoreOutlet",
+    "head_line",
     "heads_in",
 ]

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+import obstore
+import obstore.store
+from obstore.exceptions import AlreadyExistsError
 
-from adapters.proofs.notes import MOST_BYTES, Note, NoteUnreadable
+from adapters.proofs.notes import MOST_BYTES, Checkpoint, Note, NoteUnreadable
 
 
 class HeadsUnreadable(ValueError):
@@ -33,6 +36,11 @@ class _Line(msgspec.Struct):
     note: str
 
 
+def head_line(tenant: str, note: Note) -> str:
+    """A line of a file of heads."""
+    return msgspec.json.encode(_Line(tenant, str(note))).decode() + "\n"
+
+
 @dataclass(frozen=True, slots=True)
 class FileOutlet:
     """A file that heads are added to, a JSON object a line: best on a disk of somebody else."""
@@ -42,7 +50,7 @@ class FileOutlet:
 
     async def put(self, tenant: str, note: Note) -> None:
         """See Outlet."""
-        await asyncio.to_thread(self._add, msgspec.json.encode(_Line(tenant, str(note))) + b"\n")
+        await asyncio.to_thread(self._add, head_line(tenant, note).encode())
 
     def _add(self, line: bytes) -> None:
         descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o640)
@@ -60,6 +68,37 @@ class FileOutlet:
                 raise
         finally:
             os.close(descriptor)
+
+
+class StoreOutlet:
+    """An object store that each head is put into under its size, and nothing is replaced there.
+
+    With a bucket that locks its objects (S3 Object Lock) nobody can take a head back.
+    """
+
+    name = "store"
+
+    def __init__(self, url: str) -> None:
+        """s3://bucket/path, gs://, az:// or file:///folder; credentials as their tools want them.
+
+        Raises ValueError for a URL that names no store.
+        """
+        try:
+            self._store = obstore.store.from_url(url)
+        except (obstore.exceptions.BaseError, ValueError) as error:
+            raise ValueError(type(error).__name__) from None
+
+    async def put(self, tenant: str, note: Note) -> None:
+        """See Outlet."""
+        size, signed = Checkpoint.of(note.text).size, len(note.signatures)
+        # A head that witnesses have cosigned is another object.
+        path, line = f"{tenant}/{size:020d}-{signed}.jsonl", head_line(tenant, note).encode()
+        try:
+            await obstore.put_async(self._store, path, line, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return
+        except obstore.exceptions.BaseError as error:
+            raise OSError(type(error).__name__) from None
 
 
 def _whole_lines(descriptor: int) -> int:

@@ -7,7 +7,7 @@ nobody wants (looks at records outnumber all else) is not even touched.
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import asyncpg
 
@@ -17,7 +17,6 @@ from adapters.keys.tree import Found, KeyTree
 from adapters.postgres.opening import opened_body
 from adapters.postgres.transaction import quoted
 from domain.kernel.event import Header, Recorded
-from domain.kernel.readmodel import Projection
 
 COLUMNS = "position, version, type, committed_at, header, context, body"
 WITHIN = "tenant = $1 AND position > $2 AND position <= $3"
@@ -26,6 +25,18 @@ READ = f"SELECT {COLUMNS} FROM event WHERE {WITHIN} {FIRST}"
 PREPARED = """SELECT set_config('anamnesis.tenant', $1, true),
   set_config('synchronous_commit', 'off', true), set_config('enable_sort', 'off', true),
   set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"""
+
+
+class Opening(Protocol):
+    """What it opens of the log: bodies of these types, or a look at every event."""
+
+    @property
+    def types(self) -> frozenset[str]:
+        """Names of event types."""
+
+    @property
+    def everything(self) -> bool:
+        """Whether it sees the others, too, unopened."""
 
 
 class Span(NamedTuple):
@@ -84,7 +95,7 @@ async def read(
     connection: asyncpg.Connection,
     tenant: str,
     span: Span,
-    projections: Sequence[Projection],
+    projections: Sequence[Opening],
     keys: KeyTree,
 ) -> tuple[list[Incoming], int]:
     """The events of a span that somebody wants, and the position up to which they are all there."""

@@ -12,6 +12,7 @@ from api.cli.anchor import anchor
 from api.cli.audit import audit
 from api.cli.docs import docs
 from api.cli.doctor import doctor
+from api.cli.effects import effects
 from api.cli.erase import KEEPING
 from api.cli.heads import heads
 from api.cli.imports import imports
@@ -23,6 +24,7 @@ from api.cli.replay import replay
 from api.cli.serve import serve
 from api.cli.verify import verify
 from api.cli.witness import witness
+from api.cli.worker import worker
 from api.logs import configure
 
 
@@ -53,7 +55,7 @@ def main() -> None:
 
 
 for command in (
-    anchor, audit, correct, docs, doctor, heads, imports, migrate, rebuild, relabel, repair,
-    replay, serve, verify, withdraw, witness, *ACTS, *KEEPING,
+    anchor, audit, correct, docs, doctor, effects, heads, imports, migrate, rebuild, relabel,
+    repair, replay, serve, verify, withdraw, witness, worker, *ACTS, *KEEPING,
 ):  # fmt: skip
     main.add_command(command)

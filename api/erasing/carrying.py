@@ -21,6 +21,7 @@ from domain.audit import (
     ChartErased,
     EraseChart,
     Keeping,
+    NothingToErase,
     ReopenChart,
     keeping_stream,
 )
@@ -55,7 +56,7 @@ async def erase(
 ) -> Certificate:
     """Erase, or finish an erasure that was interrupted. `moved` is told (step, done, of so many).
 
-    Raises NotFound, UnderHold, TooYoung, NoKeyOfItsOwn, and StillFiling.
+    Raises NotFound, UnderHold, TooYoung, NoKeyOfItsOwn, NothingToErase, and StillFiling.
     """
     carrier = _Carrier(house, who, moved)
     planner, done = Planner(house, who.tenant), Done()
@@ -64,7 +65,7 @@ async def erase(
         await carrier.order(wanted, plan, basis, years)
         tombstones = await carrier.tombstones(wanted.chart)
         if not tombstones:
-            return await certificate(house, wanted, plan, tombstones, 0, who)
+            raise NothingToErase()
         await carrier.delete(plan, tombstones[-1].position, done)
         await carrier.destroy(tombstones, done)
         again = await planner.plan(wanted)
@@ -74,8 +75,8 @@ async def erase(
     else:
         raise StillFiling(wanted.chart)
     await carrier.rebuild(plan, done)
-    await carrier.conclude(wanted, len(tombstones), done)
-    return await certificate(house, wanted, plan, tombstones, done.objects, who)
+    await carrier.conclude(wanted, plan, len(tombstones), done)
+    return await certificate(house, who.tenant, wanted.chart)
 
 
 async def reopen(house: House, chart: str, scope: str, who: Actor) -> Receipt:
@@ -164,12 +165,15 @@ class _Carrier:
                 self._moved("read models", count, len(concerned))
         done.models = tuple(one.name for one in concerned)
 
-    async def conclude(self, wanted: Wanted, tombstones: int, done: Done) -> None:
+    async def conclude(self, wanted: Wanted, plan: Plan, tombstones: int, done: Done) -> None:
         """On record that it is done."""
         await self._do(
             CarryOutErasure(
                 chart=wanted.chart,
+                scope=wanted.told,
                 tombstones=tombstones,
+                events=plan.events,
+                account_kept=len(plan.owners) == 1 and wanted.item is None,
                 keys=done.keys,
                 objects=done.objects,
                 reservations=done.reservations,

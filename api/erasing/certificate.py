@@ -1,7 +1,8 @@
 """The certificate of an erasure: what was destroyed, what remains and why, signed by the log's key.
 
 It names ids, counts and days, and nothing of the record, so that it can be given to the patient.
-A signed note of C2SP: text that people read, below it a signature that tools check.
+A signed note of C2SP: text that people read, below it a signature that tools check. It is made of
+what the log says, so that it can be made again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,19 +11,24 @@ from datetime import datetime
 
 from adapters.keys import KeyRecord
 from adapters.proofs.notes import Note
-from api.erasing.planning import Plan, Wanted
 from api.house import House
 from api.signing import head_key
-from domain.audit import AUDIT, RETENTION_YEARS, ChartErased, kept_until
-from domain.kernel.context import Actor
-from domain.kernel.event import Recorded
+from domain.audit import (
+    AUDIT,
+    RETENTION_YEARS,
+    ChartErased,
+    ErasureCarriedOut,
+    NothingToErase,
+    keeping_stream,
+    kept_until,
+)
 
 HEADING = "anamnesis erasure certificate v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What an erasure did. `remains` are sentences for people."""
+    """What the erasures of a chart did. `remains` are sentences for people."""
 
     tenant: str
     chart: str
@@ -52,36 +58,30 @@ class Certificate:
         return "\n".join(lines) + "\n"
 
 
-async def certificate(
-    house: House,
-    wanted: Wanted,
-    plan: Plan,
-    tombstones: Sequence[Recorded],
-    objects: int,
-    who: Actor,
-) -> Certificate:
-    """What the erasures of a chart did, as of now."""
-    places = await house.keys.places(who.tenant, wanted.chart)
-    keys = [
-        recorded.event.keys for recorded in tombstones if isinstance(recorded.event, ChartErased)
-    ]
+async def certificate(house: House, tenant: str, chart: str) -> Certificate:
+    """What the last erasure of a chart did, as of now. Raises NothingToErase where none is done."""
+    recall = await house.log.recall(tenant, b"", b"", [keeping_stream(chart)])
+    events = recall.streams[0].events
+    done = [one.event for one in events if isinstance(one.event, ErasureCarriedOut)]
+    if not done:
+        raise NothingToErase()
+    tombstones = [one for one in events if isinstance(one.event, ChartErased)]
+    places = await house.keys.places(tenant, chart)
     return Certificate(
-        tenant=who.tenant,
-        chart=wanted.chart,
-        scope=wanted.told,
+        tenant=tenant,
+        chart=chart,
+        scope=done[-1].scope,
         tombstones=tuple((one.header.event, one.position, one.committed_at) for one in tombstones),
-        keys=sum(map(len, keys)),
-        objects=objects,
-        remains=tuple(_remains(wanted, plan, places, house.log.now())),
+        keys=done[-1].keys,
+        objects=done[-1].objects,
+        remains=tuple(_remains(done[-1], places, house.log.now())),
     )
 
 
-def _remains(
-    wanted: Wanted, plan: Plan, places: Sequence[KeyRecord], now: datetime
-) -> Iterator[str]:
+def _remains(done: ErasureCarriedOut, places: Sequence[KeyRecord], now: datetime) -> Iterator[str]:
     yield (
-        f"{plan.events} events as proof that they happened: opaque ids, times, who acted and why"
-        " it was allowed; their contents open no more"
+        f"{done.events} events as proof that they happened: opaque ids, times, who acted and why"
+        " it was allowed; the contents of what was erased open no more"
     )
     kept = [place for place in places if not place.destroyed]
     if any(place.key_class == AUDIT for place in kept):
@@ -89,7 +89,7 @@ def _remains(
         yield f"who looked at the chart, by law at least until {until}"
     if any(place.key_class != AUDIT for place in kept):
         yield "what was not asked to be erased of this chart"
-    if len(plan.owners) == 1 and wanted.item is None:
+    if done.account_kept:
         yield "the person's account, where they have one: they have another chart or act for others"
     yield "copies of the key store from before, which must be deleted within their backup window"
 

@@ -65,10 +65,15 @@ class ChartErased(Event, name="audit.chart-erased", version=1, key_class="audit"
 class ErasureCarriedOut(Event, name="audit.erasure-carried-out", version=1, key_class="audit"):
     """Keys, received bytes, reservations and read models of the erased are gone.
 
-    `tombstones` counts those of the chart's erasures that are carried out, from the first.
+    `tombstones` counts those of the chart's erasures that are carried out, from the first; `events`
+    are all that the chart has, `account_kept` says that its person has other charts or acts for
+    others.
     """
 
+    scope: str
     tombstones: int
+    events: int
+    account_kept: bool
     keys: int
     objects: int
     reservations: int
@@ -96,6 +101,10 @@ class TooYoung(Refusal):
 
 class NoKeyOfItsOwn(Refusal):
     """This entry has no key of its own. Withdraw it, or erase the chart or a sensitivity class."""
+
+
+class NothingToErase(Refusal):
+    """There is nothing of this in this chart. Look for another class, or another chart."""
 
 
 class NothingErased(Refusal):
@@ -242,7 +251,10 @@ class CarryOutErasure(Command[Keeping], name="audit.carry-out-erasure", rule=era
     """Note that everything that the tombstones of a chart ordered is done."""
 
     chart: str
+    scope: str
     tombstones: int
+    events: int
+    account_kept: bool
     keys: int
     objects: int
     reservations: int
@@ -261,7 +273,10 @@ class CarryOutErasure(Command[Keeping], name="audit.carry-out-erasure", rule=era
         """Nothing where it is on record."""
         if self.tombstones > state.carried_out:
             yield ErasureCarriedOut(
+                scope=self.scope,
                 tombstones=self.tombstones,
+                events=self.events,
+                account_kept=self.account_kept,
                 keys=self.keys,
                 objects=self.objects,
                 reservations=self.reservations,
