@@ -4,7 +4,6 @@ What is connected is what the settings name; what is not waits.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,13 +22,14 @@ from adapters.dispatch import (
     NotConnected,
     NotWanted,
     Outbox,
+    Sweeper,
 )
 from adapters.dispatch.effects import LEASE_SECONDS
 from adapters.heads import head_line
 from adapters.mail import FolderMailer, Mailer, Message, SmtpMailer, SmtpPlace
 from api.erasing.certificate import certificate, certified
 from api.house import House, ended
-from api.settings import Settings
+from api.settings import Mail, Settings
 from api.signing import head_file, head_key
 from domain.audit import NothingToErase
 from domain.kernel.command import Command
@@ -134,21 +134,19 @@ class Heads(_Notices):
         )
 
 
-def post_of(settings: Settings) -> Post:
+def post_of(mail: Mail) -> Post:
     """Mail as the settings name it."""
-    sender = settings.mail_from
-    if settings.smtp is not None:
-        mailer: Mailer | None = SmtpMailer(SmtpPlace.of(settings.smtp), sender)
-    elif settings.mail_folder is not None:
-        mailer = FolderMailer(settings.mail_folder, sender)
-    else:
-        mailer = None
-    return Post(mailer, settings.mail_compliance)
+    mailer: Mailer | None = None
+    if mail.smtp is not None:
+        mailer = SmtpMailer(SmtpPlace.of(mail.smtp), mail.sender)
+    elif mail.folder is not None:
+        mailer = FolderMailer(mail.folder, mail.sender)
+    return Post(mailer, mail.compliance)
 
 
 def carriers_of(house: House) -> Mapping[str, Carrier]:
     """Who carries which effect out."""
-    post = post_of(house.settings)
+    post = post_of(house.settings.mail)
     return {
         MailCertificate.effect_name: Certificates(house, post),
         MailHead.effect_name: Heads(house, post),
@@ -160,15 +158,22 @@ def jobs_of(settings: Settings) -> Jobs:
     return LocalJobs() if settings.redis is None else ArqJobs(settings.redis)
 
 
-async def reported(house: House, tenant: str, command: Command[Any], key: str) -> None:
-    """Note what became of an effect, once."""
-    await house.do(Request(command=command, actor=worker_actor(tenant), key=key))
+class HouseReports:
+    """What became of effects, in the log of a house."""
 
+    def __init__(self, house: House) -> None:
+        self._house = house
 
-async def is_reported(house: House, tenant: str, command: Command[Any], key: str) -> bool:
-    """Whether that is on record."""
-    ident = await house.log.command_id(tenant, worker_actor(tenant).id, command.operation, key)
-    return (await house.log.recall(tenant, ident, b"", ())).known is not None
+    async def note(self, tenant: str, command: Command[Any], key: str) -> None:
+        """See Reports."""
+        request = Request(command=command, actor=worker_actor(tenant), key=key)
+        await self._house.do(request)
+
+    async def has(self, tenant: str, command: Command[Any], key: str) -> bool:
+        """See Reports."""
+        log, who = self._house.log, worker_actor(tenant).id
+        ident = await log.command_id(tenant, who, command.operation, key)
+        return (await log.recall(tenant, ident, b"", ())).known is not None
 
 
 @asynccontextmanager
@@ -178,7 +183,7 @@ async def dispatching(
     reactions: Sequence[Reaction] = REACTIONS,
     lease_s: float = LEASE_SECONDS,
     reached: Callable[[str], None] = lambda _point: None,
-) -> AsyncIterator[Dispatcher]:
+) -> AsyncIterator[None]:
     """Effects are written and carried out while the context is open, by this process or another.
 
     `reached` is told of each point at which a process may die.
@@ -188,30 +193,21 @@ async def dispatching(
     async def woken(_count: int) -> None:
         await jobs.wake()
 
-    async def report(tenant: str, command: Command[Any], key: str) -> None:
-        await reported(house, tenant, command, key)
-
-    async def known(tenant: str, command: Command[Any], key: str) -> bool:
-        return await is_reported(house, tenant, command, key)
-
     async with asyncpg.create_pool(dsn, min_size=0, max_size=POOL_SIZE) as pool:
-        outbox = Outbox(pool, house.keys, reactions, woken)
-        dispatcher = Dispatcher(
-            Effects(pool, lease_s), carriers or carriers_of(house), report, known, jobs, reached
-        )
+        outbox, table = Outbox(pool, house.keys, reactions, woken), Effects(pool, lease_s)
+        held = carriers or carriers_of(house)
+        sweeper = Sweeper(Dispatcher(table, held, HouseReports(house), jobs, reached), jobs)
+        following = outbox.run(house.tenants, lambda: asyncpg.connect(dsn))
         tasks = [
-            asyncio.create_task(
-                outbox.run(house.tenants, lambda: asyncpg.connect(dsn)), name="outbox"
-            ),
-            asyncio.create_task(dispatcher.run(house.tenants), name="dispatcher"),
+            asyncio.create_task(following, name="outbox"),
+            asyncio.create_task(sweeper.run(house.tenants), name="dispatcher"),
         ]
         try:
-            yield dispatcher
+            yield
         finally:
             outbox.stop()
-            dispatcher.stop()
+            sweeper.stop()
             for task in tasks:
                 await ended(task)
             if isinstance(jobs, ArqJobs):
-                with contextlib.suppress(Exception):
-                    await jobs.close()
+                await jobs.close()

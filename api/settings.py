@@ -15,15 +15,16 @@ ROLES = ("api", "projector", "worker", "auditor", "tool")
 PROFILES = ("production", "development", "demo")
 PREFIX = "ANAMNESIS_"
 NEEDED = ("DSN", "KEYS", "OBJECTS")
-_ROLE_DSNS = tuple(f"DSN_{role.upper()}" for role in ROLES)
+_ROLE_DSNS = {role: f"DSN_{role.upper()}" for role in ROLES}
 KNOWN = frozenset(
     {
-        *NEEDED, *_ROLE_DSNS, "HEADS", "HEADS_FILE", "HEADS_MAIL_HOURS", "HEADS_STORE",
+        *NEEDED, *_ROLE_DSNS.values(), "HEADS", "HEADS_FILE", "HEADS_MAIL_HOURS", "HEADS_STORE",
         "IN_SERVICE", "MAIL_COMPLIANCE", "MAIL_FOLDER", "MAIL_FROM", "ORIGIN", "PROFILE", "REDIS",
         "RETENTION", "SMTP", "TRUSTED_ONLY", "WITNESSES",
     }
 )  # fmt: skip
 ORIGIN = "anamnesis.invalid"
+SENDER = f"anamnesis@{ORIGIN}"
 _ADDRESS = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
 _NAME = re.compile(r"[A-Za-z0-9.-]+(/[A-Za-z0-9._-]+)*")
 BESIDE = frozenset(
@@ -56,6 +57,27 @@ class SettingUnknown(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """How mail goes out: by `smtp`, else into a Maildir `folder`, else it waits."""
+
+    smtp: str | None = None
+    folder: Path | None = None
+    sender: str = SENDER
+    compliance: tuple[str, ...] = ()
+    """Addresses that signed heads and certificates go to."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> "Mail":
+        """The variables that begin with MAIL, and SMTP. Raises SettingUnclear."""
+        return cls(
+            smtp=_url("SMTP", given, ("smtp", "smtps")),
+            folder=_path("MAIL_FOLDER", given),
+            sender=_addresses("MAIL_FROM", given, SENDER)[0],
+            compliance=_addresses("MAIL_COMPLIANCE", given, ""),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What `open_house` needs; `dsn` is the owner's, the roles sign in with their own.
 
@@ -81,11 +103,8 @@ class Settings:
     heads_mail_hours: int = 0
     """A signed head of each log is mailed to compliance after so many hours; never where 0."""
     redis: str | None = None
-    smtp: str | None = None
-    mail_folder: Path | None = None
-    """Mail goes into this Maildir where no SMTP is named."""
-    mail_from: str = "anamnesis@anamnesis.invalid"
-    mail_compliance: tuple[str, ...] = ()
+    """URL of the Redis or Valkey that wakes workers."""
+    mail: Mail = field(default_factory=lambda: Mail())
     retention: Mapping[str, int] = field(default_factory=dict)
     """Years that a class of a chart is kept at least after its newest event, by class."""
     witnesses: tuple[tuple[str, str], ...] = ()
@@ -115,14 +134,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """ANAMNESIS_DSN, ANAMNESIS_KEYS, ANAMNESIS_OBJECTS; ANAMNESIS_PROFILE (one of PROFILES),
-        ANAMNESIS_TRUSTED_ONLY (1 or 0), ANAMNESIS_IN_SERVICE (operations at once), ANAMNESIS_ORIGIN
-        (of the logs), ANAMNESIS_HEADS (a folder), ANAMNESIS_HEADS_FILE, ANAMNESIS_WITNESSES
-        (pairs of URL and verifier key, all parted by spaces), ANAMNESIS_RETENTION (such as
-        `everything=7 audit=12`: years), ANAMNESIS_HEADS_STORE (a URL), ANAMNESIS_HEADS_MAIL_HOURS,
-        ANAMNESIS_REDIS and ANAMNESIS_SMTP (URLs), ANAMNESIS_MAIL_FOLDER, ANAMNESIS_MAIL_FROM,
-        ANAMNESIS_MAIL_COMPLIANCE (addresses, parted by spaces), and per role
-        ANAMNESIS_DSN_API, _PROJECTOR, _WORKER, _AUDITOR, _TOOL.
+        """The variables of docs/guides/settings.md.
 
         Raises SettingMissing, SettingUnclear or SettingUnknown with the variable's name.
         """
@@ -143,21 +155,14 @@ class Settings:
             profile=_one_of("PROFILE", given, PROFILES),
             in_service=_count("IN_SERVICE", given),
             trusted_only=_one_of("TRUSTED_ONLY", given, ("0", "1")) == "1",
-            roles={
-                role: _dsn(f"DSN_{role.upper()}", given)
-                for role in ROLES
-                if f"DSN_{role.upper()}" in given
-            },
+            roles={role: _dsn(name, given) for role, name in _ROLE_DSNS.items() if name in given},
             origin=_origin("ORIGIN", given),
             heads=_path("HEADS", given),
             heads_file=_path("HEADS_FILE", given),
             heads_store=_url("HEADS_STORE", given, ("s3", "gs", "az", "file")),
             heads_mail_hours=_count("HEADS_MAIL_HOURS", given),
             redis=_url("REDIS", given, ("redis", "rediss", "unix")),
-            smtp=_url("SMTP", given, ("smtp", "smtps")),
-            mail_folder=_path("MAIL_FOLDER", given),
-            mail_from=_addresses("MAIL_FROM", given, "anamnesis@anamnesis.invalid")[0],
-            mail_compliance=_addresses("MAIL_COMPLIANCE", given, ""),
+            mail=Mail.of(given),
             retention=_years("RETENTION", given),
             witnesses=_pairs("WITNESSES", given),
         )

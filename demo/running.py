@@ -22,7 +22,7 @@ from api.cli.place import RUNNING
 from api.dispatch import dispatching
 from api.house import House, open_house
 from api.serving import listen, serving
-from api.settings import Settings
+from api.settings import Mail, Settings
 from api.signing import signing
 from demo.people import ORGANIZATIONS, PEOPLE, Person
 from demo.seed import Seeded, seed
@@ -48,8 +48,7 @@ class Servers:
         return replace(
             Settings.in_folder(self.folder, self.postgres.dsn(), profile="demo"),
             redis=self.valkey.url(),
-            mail_folder=self.folder / "mail",
-            mail_compliance=("compliance@riverside.example",),
+            mail=Mail(folder=self.folder / "mail", compliance=("compliance@riverside.example",)),
         )
 
 

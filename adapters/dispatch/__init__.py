@@ -7,10 +7,12 @@ from adapters.dispatch.carrying import (
     InDoubtNow,
     NotConnected,
     NotWanted,
+    Reports,
 )
 from adapters.dispatch.effects import Effects, Pending, Stuck
 from adapters.dispatch.jobs import ArqJobs, Jobs, LocalJobs
 from adapters.dispatch.outbox import Outbox, effect_id
+from adapters.dispatch.sweeping import Sweeper
 
 __all__ = [
     "ArqJobs",
@@ -25,6 +27,8 @@ __all__ = [
     "NotWanted",
     "Outbox",
     "Pending",
+    "Reports",
     "Stuck",
+    "Sweeper",
     "effect_id",
 ]

@@ -6,12 +6,10 @@ A crash takes no attempt from it.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-import asyncpg
 import structlog
 
 from adapters import codec
@@ -22,7 +20,6 @@ from domain.kernel.effect import Effect, effect_type
 
 MOST = 64
 """Effects that are claimed at once."""
-SWEEP_SECONDS = 2.0
 PAUSES_MINUTES = (0.1, 1, 5, 15, 60, 180, 360, 720, 1_440, 1_440)
 """After each failure: ten tries over three days (as Standard Webhooks advises)."""
 NOT_CONNECTED = timedelta(minutes=5)
@@ -67,57 +64,33 @@ class Carrier(Protocol):
         """The command that notes it: sent as `told`, or given up for an error."""
 
 
-Report = Callable[[str, Command[Any], str], Awaitable[None]]
-"""Performs a command for a tenant under an idempotency key."""
-IsReported = Callable[[str, Command[Any], str], Awaitable[bool]]
+class Reports(Protocol):
+    """Puts on record what became of effects."""
+
+    async def note(self, tenant: str, command: Command[Any], key: str) -> None:
+        """Perform the command, once for each key."""
+
+    async def has(self, tenant: str, command: Command[Any], key: str) -> bool:
+        """Whether it was performed under this key."""
 
 
 class Dispatcher:
-    """Carries effects out until it is stopped."""
+    """Carries out what is due of a tenant."""
 
     def __init__(
         self,
         effects: Effects,
         carriers: Mapping[str, Carrier],
-        report: Report,
-        is_reported: IsReported,
+        reports: Reports,
         jobs: Jobs,
         reached: Reached = lambda _point: None,
     ) -> None:
         """`reached` is told of each point at which a process may die."""
         self._effects = effects
         self._carriers = carriers
-        self._report = report
-        self._is_reported = is_reported
+        self._reports = reports
         self._jobs = jobs
         self._reached = reached
-        self._wake = asyncio.Event()
-        self._stopping = False
-
-    async def run(self, tenants: Callable[[], Awaitable[Sequence[str]]]) -> None:
-        """Carry out what is due, now, when woken and every SWEEP_SECONDS."""
-        listening = asyncio.create_task(self._jobs.run(self._wake.set), name="jobs")
-        try:
-            while not self._stopping:
-                self._wake.clear()
-                try:
-                    for tenant in await tenants():
-                        more = True
-                        while more and not self._stopping:
-                            more = await self.carry(tenant) == MOST
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    _log.warning("dispatch.failed", error=type(error).__name__)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(SWEEP_SECONDS):
-                        await self._wake.wait()
-        finally:
-            listening.cancel()
-            await asyncio.wait({listening})
-
-    def stop(self) -> None:
-        """Let `run` end after the round that is under way."""
-        self._stopping = True
-        self._wake.set()
 
     async def carry(self, tenant: str) -> int:
         """One round of what is due; how many effects were claimed."""
@@ -155,7 +128,7 @@ class Dispatcher:
     async def _goes_on(self, one: Pending, carrier: Carrier, effect: Effect) -> bool:
         """Whether an effect that is in doubt is sent again."""
         ident = one.id.hex()
-        if await self._is_reported(one.tenant, carrier.report(ident, effect, "", None), ident):
+        if await self._reports.has(one.tenant, carrier.report(ident, effect, "", None), ident):
             await self._effects.settle(one, "done")
             return False
         if type(effect).in_doubt == "park":
@@ -169,7 +142,7 @@ class Dispatcher:
             async with asyncio.timeout(SEND_SECONDS):
                 told = await carrier.send(ident, prepared)
             self._reached("sent")
-            await self._report(one.tenant, carrier.report(ident, effect, told, None), ident)
+            await self._reports.note(one.tenant, carrier.report(ident, effect, told, None), ident)
             self._reached("reported")
         except Failed as failure:
             await self._again(one, carrier, effect, failure)
@@ -199,7 +172,7 @@ class Dispatcher:
         if carrier is not None and effect is not None:
             ident = one.id.hex()
             wish = carrier.report(ident, effect, "", failure.error)
-            await self._report(one.tenant, wish, f"{ident} failed")
+            await self._reports.note(one.tenant, wish, f"{ident} failed")
         await self._effects.settle(one, "dead", error=failure.error, attempts=attempts)
 
 

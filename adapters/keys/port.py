@@ -75,7 +75,8 @@ class KeyStore(Protocol):
         ...
 
     async def destroy(self, tombstone: Tombstone) -> frozenset[str]:
-        """Destroy a key and all below it, durably; the ids concerned. Idempotent.
+        """Destroy a key and all below it, durably; the ids concerned. Idempotent; of several orders
+        the last one is kept, as when a log was restored from before the first.
 
         Raises KeyMissing, and KeyDestructionIncomplete when it has to be repeated.
         """

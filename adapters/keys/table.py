@@ -90,6 +90,13 @@ SELECT id, ordered, tenant, event_id, position, signature FROM destroyed
 WHERE tenant = ?1 AND id IN (SELECT value FROM json_each(?2))
 """
 
+_ORDERED: Final = """
+INSERT INTO destroyed (id, ordered, tenant, event_id, position, signature)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+    ordered = excluded.ordered, event_id = excluded.event_id, position = excluded.position,
+    signature = excluded.signature
+"""
+
 _BELOW: Final = """
 WITH RECURSIVE below (id) AS (
     SELECT id FROM key WHERE tenant = ?1 AND id = ?2
@@ -147,8 +154,7 @@ class KeyTable:
             if not below:
                 raise KeyMissing(tombstone.key_id)
             self._connection.executemany(
-                "INSERT OR IGNORE INTO destroyed"
-                " (id, ordered, tenant, event_id, position, signature) VALUES (?, ?, ?, ?, ?, ?)",
+                _ORDERED,
                 [(key_id, *astuple(tombstone)) for key_id in below],
             )
             self._connection.executemany(

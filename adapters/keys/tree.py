@@ -93,6 +93,10 @@ class KeyTree:
         """What the store has of each key, destroyed ones included; None where it has nothing."""
         return await self._tombstones.kept(tenant, key_ids)
 
+    async def records(self, tenant: str, key_ids: Collection[str]) -> dict[str, KeyRecord]:
+        """The records of these keys and of all keys above them, still wrapped, by id."""
+        return await self._store.load(tenant, key_ids)
+
     async def places(self, tenant: str, owner: str) -> tuple[KeyRecord, ...]:
         """The compartments of an owner, of every class and epoch, destroyed ones included."""
         return await self._store.places(tenant, owner)

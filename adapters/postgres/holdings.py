@@ -4,7 +4,7 @@ Bodies are opened, since what they point at (received bytes, attachments, ids at
 nowhere else; what is erased already points at nothing any more.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 
@@ -77,6 +77,11 @@ class Holdings:
             held async for portion in self._selected(Selection(stream=stream)) for held in portion
         ]
 
+    async def sealed_with(self, kind: str, keys: Collection[str]) -> list[Held]:
+        """The events of a type that one of these keys sealed."""
+        selected = self._selected(Selection(), {kind})
+        return [held async for portion in selected for held in portion if held.key in keys]
+
     async def alone_with(self, chart: str) -> tuple[str, ...]:
         """The chart's person and their accounts; nobody who has other charts or acts for others."""
         persons = await self._fetch(PERSONS, chart)
@@ -87,8 +92,10 @@ class Holdings:
             return ()
         return (person, *(row[0] for row in await self._fetch(ACCOUNTS, person)))
 
-    async def _selected(self, selection: Selection) -> AsyncIterator[list[Held]]:
-        positions = await self._trail.positions(selection)
+    async def _selected(
+        self, selection: Selection, types: Collection[str] | None = None
+    ) -> AsyncIterator[list[Held]]:
+        positions = await self._trail.positions(selection, types=types)
         for low in range(0, len(positions), PORTION):
             events = await self._trail.events(positions[low : low + PORTION])
             yield [_held(recorded) for recorded in events]

@@ -10,6 +10,7 @@ import click
 from api.cli.amend import correct, relabel, withdraw
 from api.cli.anchor import anchor
 from api.cli.audit import audit
+from api.cli.backup import backup, restore
 from api.cli.docs import docs
 from api.cli.doctor import doctor
 from api.cli.effects import effects
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 for command in (
-    anchor, audit, correct, docs, doctor, effects, heads, imports, migrate, rebuild, relabel,
-    repair, replay, serve, verify, withdraw, witness, worker, *ACTS, *KEEPING,
+    anchor, audit, backup, correct, docs, doctor, effects, heads, imports, migrate, rebuild,
+    relabel, repair, replay, restore, serve, verify, withdraw, witness, worker, *ACTS, *KEEPING,
 ):  # fmt: skip
     main.add_command(command)

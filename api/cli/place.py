@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 
+from adapters.backup import BackupDamaged, BackupFailed, ProgramsMissing
 from adapters.embedded import EmbeddedServerError, start_postgres
 from adapters.heads import HeadsUnreadable, KeptHeadDamaged, LogForked
 from adapters.heads.tiling import TilesStale
@@ -24,6 +25,7 @@ from api.apart import ProjectorNotStarted
 from api.erasing.carrying import StillFiling
 from api.exporting import ExportRefused, NothingToExport, SigningBusy
 from api.house import ClockSkew, House, open_house, projecting
+from api.restoring import EventsLost, KeysBeside
 from api.serving import PortTaken
 from api.settings import SettingMissing, Settings, SettingUnclear, SettingUnknown
 from api.signing import HeadsMissing
@@ -36,9 +38,11 @@ RUNNING = "running.json"
 ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
-    ClockSkew, EmbeddedServerError, ExportRefused, HeadsMissing, HeadsUnreadable, KeptHeadDamaged,
-    KeyRefused, KeyUnreadable, LogForked, LogUnavailable, NothingToExport, PortTaken,
-    PositionTimeout, ProjectorNotStarted, RebuildUnderWay, SettingMissing, SettingUnclear,
+    BackupDamaged, BackupFailed, ClockSkew, EmbeddedServerError, EventsLost, ExportRefused,
+    HeadsMissing, HeadsUnreadable, KeptHeadDamaged,
+    KeyRefused, KeysBeside, KeyUnreadable, LogForked, LogUnavailable, NothingToExport, PortTaken,
+    PositionTimeout, ProgramsMissing, ProjectorNotStarted, RebuildUnderWay, SettingMissing,
+    SettingUnclear,
     SettingUnknown, SigningBusy, StillFiling, TilesStale, NameInvalid, WitnessRuns,
 )  # fmt: skip
 

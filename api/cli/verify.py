@@ -1,22 +1,19 @@
 """`anamnesis verify`: every leaf, the root, clear columns, versions and keys, recomputed."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 import msgspec
 
-from adapters.keys import KeptKey
 from adapters.postgres.verification import TenantUnknown
-from adapters.postgres.verification import verify as verified
 from adapters.proofs.anchors import Anchor, AnchorUnreadable, anchors_in
-from adapters.proofs.findings import Verification
 from api.cli.place import placed, settings_at
 from api.cli.progressing import progress_bar
 from api.house import House, open_house
 from api.signing import signed_anchors, taken_heads
+from api.verifying import verification
 
 
 @click.command()
@@ -88,7 +85,8 @@ def _gone(tenant: str, was_there: bool, as_json: bool) -> bool:
 
 async def _one(house: House, tenant: str, as_json: bool, anchors: list[Anchor]) -> bool:
     try:
-        answer = await verification(house, tenant, anchors)
+        with progress_bar(f"verifying {tenant}") as moved:
+            answer = await verification(house, tenant, anchors, moved)
     except TenantUnknown as error:
         raise click.UsageError(f"there is no log of tenant {tenant}") from error
     if as_json:
@@ -110,14 +108,3 @@ async def _one(house: House, tenant: str, as_json: bool, anchors: list[Anchor]) 
     if answer.erased_later:
         click.echo(f"  {len(answer.erased_later)} erasures are later than this copy of the log")
     return answer.ok
-
-
-async def verification(house: House, tenant: str, anchors: Sequence[Anchor] = ()) -> Verification:
-    """Verify one tenant's log with the auditor's role."""
-    with progress_bar(f"verifying {tenant}") as moved:
-
-        async def kept(keys: set[str]) -> dict[str, KeptKey | None]:
-            return await house.keys.kept(tenant, keys)
-
-        dsn = house.settings.role_dsn("auditor")
-        return await verified(dsn, tenant, kept, moved, anchors=anchors)

@@ -58,7 +58,7 @@ async def erase(
 
     Raises NotFound, UnderHold, TooYoung, NoKeyOfItsOwn, NothingToErase, and StillFiling.
     """
-    carrier = _Carrier(house, who, moved)
+    carrier = Carrier(house, who, moved)
     planner, done = Planner(house, who.tenant), Done()
     plan = await planner.plan(wanted)
     for _ in range(MOST_ROUNDS):
@@ -92,7 +92,7 @@ async def reopen(house: House, chart: str, scope: str, who: Actor) -> Receipt:
     return receipt
 
 
-class _Carrier:
+class Carrier:
     """The steps, for one operator."""
 
     def __init__(self, house: House, who: Actor, moved: Moved) -> None:

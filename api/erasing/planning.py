@@ -85,10 +85,10 @@ class Planner:
         if wanted.item is None and wanted.scope != AUDIT:
             await self._set_aside(chosen, plan)
         if wanted.scope == EVERYTHING and wanted.item is None:
-            plan.streams = {*plan.owners, *(one.stream for one in held)}
+            plan.streams |= {*plan.owners, *(one.stream for one in held)}
             plan.types |= _OF_PERSONS if len(plan.owners) > 1 else set()
             numbers = {one.number for one in held if one.number is not None}
-            plan.commands = {one.command for one in held}
+            plan.commands |= {one.command for one in held}
             plan.reserved = {Reserved("registry.person-of-chart", number) for number in numbers}
         await self._keys_of_objects(plan)
         return plan
@@ -134,6 +134,7 @@ class Planner:
                     plan.keys.add(one.key)
                     plan.objects |= one.objects
                     plan.types.add(one.type)
+                    plan.commands.add(one.command)
             plan.streams.add(stream)
 
     async def _keys_of_objects(self, plan: Plan) -> None:

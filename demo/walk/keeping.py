@@ -6,7 +6,7 @@ import asyncpg
 
 from api.cli.rebuild import rebuilt
 from api.cli.replay import replayed
-from api.cli.verify import verification
+from api.verifying import verification
 from demo.people import ORGANIZATIONS
 from demo.walk.reading import RECORD
 from demo.walk.world import World, hold

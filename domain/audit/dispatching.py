@@ -71,3 +71,43 @@ class SwitchDispatch(Command[Filed], name="audit.switch-dispatch", rule=decide):
     def decide(self, _state: Filed, _now: datetime) -> Iterator[Event]:
         """Always an event."""
         yield DispatchSwitched(paused=self.paused, reason=self.reason, dropped=self.dropped)
+
+
+class LogRestored(Event, name="audit.log-restored", version=1, key_class="audit"):
+    """The log goes on from a backup.
+
+    It had events up to `position` then; of `signed` ones before, the difference is lost.
+    `erased_again` counts the keys whose erasures are later than the backup.
+    """
+
+    position: int
+    signed: int
+    erased_again: int
+    reason: str
+
+
+restore = may("audit.restore", operator)
+
+
+class RecordRestore(Command[Filed], name="audit.record-restore", rule=restore):
+    """Note that a log goes on from a backup."""
+
+    trail: str
+    position: int
+    signed: int
+    erased_again: int
+    reason: str
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The operator's trail of today."""
+        return (Stream(fold=Filed, id=self.trail, any_version=True),)
+
+    def decide(self, _state: Filed, _now: datetime) -> Iterator[Event]:
+        """Always an event."""
+        yield LogRestored(
+            position=self.position,
+            signed=self.signed,
+            erased_again=self.erased_again,
+            reason=self.reason,
+        )

@@ -1,12 +1,13 @@
 """Settings from the environment: what is absent is named, what is given wins."""
 
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from api.cli import main
-from api.settings import SettingMissing, Settings, SettingUnclear, SettingUnknown
+from api.settings import KNOWN, SettingMissing, Settings, SettingUnclear, SettingUnknown
 
 GIVEN = {
     "ANAMNESIS_DSN": "postgresql://owner:secret@db.example:6432/anamnesis?sslmode=require",
@@ -79,3 +80,43 @@ def test_a_process_is_not_started_by_settings_that_it_does_not_know(tmp_path: Pa
     assert result.exit_code == 1
     assert "ANAMNESIS_COLOUR" in result.output
     assert "Traceback" not in result.output
+
+
+def test_every_setting_is_in_the_guide_and_no_other() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "settings.md").read_text()
+    table = [line for line in guide.splitlines() if line.startswith("| `")]
+    named = {name for line in table for name in re.findall(r"`(ANAMNESIS_[A-Z_]+)`", line)}
+    assert named == {f"ANAMNESIS_{name}" for name in KNOWN}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMTP", "http://mail"),
+        ("REDIS", "localhost"),
+        ("HEADS_STORE", "/folder"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_COMPLIANCE", "a@b c"),
+        ("RETENTION", "audit:10"),
+        ("RETENTION", "audit=x"),
+    ],
+)
+def test_what_is_not_understood_is_named(name: str, value: str) -> None:
+    given = {"ANAMNESIS_DSN": "postgresql://x@/x", "ANAMNESIS_KEYS": "k", "ANAMNESIS_OBJECTS": "o"}
+    with pytest.raises(SettingUnclear, match=f"ANAMNESIS_{name}"):
+        Settings.from_environment({**given, f"ANAMNESIS_{name}": value})
+
+
+def test_mail_and_retention_are_read() -> None:
+    made = Settings.from_environment(
+        {
+            "ANAMNESIS_DSN": "postgresql://x@/x",
+            "ANAMNESIS_KEYS": "k",
+            "ANAMNESIS_OBJECTS": "o",
+            "ANAMNESIS_SMTP": "smtps://mail.example",
+            "ANAMNESIS_MAIL_COMPLIANCE": "a@b.example c@d.example",
+            "ANAMNESIS_RETENTION": "audit=12 everything=7",
+        }
+    )
+    assert made.mail.compliance == ("a@b.example", "c@d.example")
+    assert made.retention == {"audit": 12, "everything": 7}

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from adapters.embedded import EmbeddedPostgres
-from api.cli.verify import verification
 from api.erasing import certified
 from api.house import House, open_house, projecting
 from api.settings import Settings
 from api.signing import head_key
+from api.verifying import verification
 from domain.audit import ErasureCarriedOut
 from domain.kernel.refusal import NotFound
 from projections.catalogue import PROJECTIONS
@@ -103,12 +103,15 @@ async def test_read_models_have_no_row_of_the_erased_chart(
 
 
 async def test_reservations_of_names_and_numbers_are_gone_and_the_patient_can_come_again(
-    living_house: House, tmp_path: Path
+    living_house: House, settings: Settings, tmp_path: Path
 ) -> None:
     people = await marked(living_house, tmp_path)
     await erased(living_house, people.chart)
     again = await marked(living_house, tmp_path)
     assert (again.chart != people.chart, again.person != people.person) == (True, True)
+    assert seen(await opened(settings)) == set(WORDS)
+    await erased(living_house, again.chart)
+    assert seen(await opened(settings)) == set()
 
 
 async def test_a_certificate_says_what_remains_and_is_signed_by_the_log(

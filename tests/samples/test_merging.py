@@ -15,11 +15,11 @@ from adapters.embedded import EmbeddedPostgres
 from adapters.fhir.importing import import_bundles
 from adapters.postgres.trail import Trail
 from api.cli.place import operator_actor
-from api.cli.verify import verification
 from api.house import open_house, projecting
 from api.inbound.fhir import HouseIntake
 from api.matching import match, matching_actor
 from api.settings import Settings
+from api.verifying import verification
 from demo.seed import Seeded
 from domain.consent import GrantProxyAccess
 from domain.directory import GiveRole, ListPractitioner, Practitioner

@@ -12,9 +12,9 @@ import pytest
 from adapters.fhir.files import bundles_at, read_bundle
 from adapters.fhir.labelling import Labelled, shipped
 from adapters.postgres.trail import Trail
-from api.cli.verify import verification
 from api.inbound.fhir import received_bytes
 from api.matching import match, matching_actor
+from api.verifying import verification
 from domain.audit import Selection
 from domain.records import RecordFiled
 from domain.registry import ChartOpened

@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 
 from api.cli.rebuild import rebuilt
-from api.cli.verify import verification
 from api.house import House, open_house
 from api.settings import Settings
+from api.verifying import verification
 from domain.kernel.context import Actor
 from domain.kernel.perform import Request
 from domain.kernel.values import Concept, Identifier, Source

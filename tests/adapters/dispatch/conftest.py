@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from functools import partial
 
 import asyncpg
 import pytest
 
 from adapters.dispatch import Dispatcher, Effects, LocalJobs, Outbox
-from api.dispatch import is_reported, reported
+from api.dispatch import HouseReports
 from api.house import House
 from tests.adapters.dispatch.posting import POSTING, Peer, Post, PostOnce
 from tests.adapters.postgres.acts import HERE
@@ -37,8 +36,7 @@ class Desk:
         return Dispatcher(
             Effects(self.pool, lease_s),
             carriers,
-            partial(reported, self.house),
-            partial(is_reported, self.house),
+            HouseReports(self.house),
             LocalJobs(),
             reached,
         )

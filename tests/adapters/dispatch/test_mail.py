@@ -22,7 +22,7 @@ from adapters.mail import Message, SmtpMailer, SmtpPlace
 from adapters.proofs.notes import Note
 from api.dispatch import dispatching
 from api.house import House, open_house, projecting
-from api.settings import Settings
+from api.settings import Mail, Settings
 from api.signing import head_key, signing
 from domain.notifications import NoticeSent
 from tests.adapters.fhir import lived
@@ -72,7 +72,8 @@ async def listening() -> AsyncIterator[Inbox]:
 
 
 def mailing(settings: Settings, **more: Any) -> Settings:
-    return replace(settings, mail_compliance=(OFFICER,), **more)
+    smtp, folder = more.pop("smtp", None), more.pop("mail_folder", None)
+    return replace(settings, mail=Mail(smtp=smtp, folder=folder, compliance=(OFFICER,)), **more)
 
 
 async def notices(house: House, count: int) -> list[NoticeSent]:

@@ -10,9 +10,9 @@ from adapters.library.recorder import LogRecorder
 from adapters.library.seal import ToolSeal, tool_key
 from adapters.postgres.migrate import add_tool_tenant
 from adapters.proofs.findings import Verification
-from api.cli.verify import verification
 from api.house import create_root, open_house
 from api.settings import Settings
+from api.verifying import verification
 
 TOOL = "workbench"
 

@@ -1,0 +1,67 @@
+"""What is not in the database: received bytes, which never change, and the key store, apart."""
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from adapters.keys.files import sync_folder
+
+DAY_SECONDS = 86_400
+KEYS = "keys-*.sqlite3"
+Moved = Callable[[int, int], None]
+
+
+def copy_objects(objects: Path, into: Path, moved: Moved) -> int:
+    """Copy the objects that are not there yet; how many. An object never changes.
+
+    Interrupted, the next run copies the rest.
+    """
+    files = [file for file in objects.rglob("*") if file.is_file()] if objects.exists() else []
+    copied = 0
+    for count, file in enumerate(files, 1):
+        target = into / file.relative_to(objects)
+        if not target.exists():
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = target.with_name(f".{target.name}.unfinished")
+            shutil.copyfile(file, draft)
+            draft.replace(target)
+            copied += 1
+        moved(count, len(files))
+    return copied
+
+
+def copy_keys(store: Path, folder: Path, stamp: str) -> Path:
+    """Copy the running key store, whole and durable, mode 0600; the copy."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    copy = folder / f"keys-{stamp}.sqlite3"
+    draft = folder / f".{copy.name}.unfinished"
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    os.close(descriptor)
+    with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(draft)) as target:
+        source.backup(target)
+    descriptor = os.open(draft, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+    draft.replace(copy)
+    sync_folder(folder)
+    return copy
+
+
+def prune_keys(folder: Path, days: int) -> list[Path]:
+    """Delete copies of the key store that are older than so many days: they undo erasures.
+
+    The newest one stays. Gives those that are gone.
+    """
+    copies = sorted(folder.glob(KEYS), key=lambda file: file.stat().st_mtime)
+    old = time.time() - days * DAY_SECONDS
+    gone = [file for file in copies[:-1] if file.stat().st_mtime < old]
+    for file in gone:
+        # Overwritten first, as far as the disk lets us.
+        file.write_bytes(bytes(file.stat().st_size))
+        file.unlink()
+    return gone

@@ -1,0 +1,125 @@
+"""The database's files by PostgreSQL's own programs: base backup, its check, the log that follows.
+
+pg_basebackup copies a running server, and the copy is checked against its manifest of SHA-256 sums;
+pg_receivewal keeps each byte of the write-ahead log within moments of its commit: a restore loses
+what was committed in those moments and no more.
+"""
+
+import asyncio
+import contextlib
+import re
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+PROGRAMS = ("pg_basebackup", "pg_verifybackup", "pg_receivewal")
+_KILOBYTES = re.compile(r"(\d+)/(\d+) kB")
+RECOVERY = """
+# Written by `anamnesis restore lay`: read the write-ahead log that was followed, to its end.
+restore_command = 'cp "{wal}/%f" "%p" 2>/dev/null || cp "{wal}/%f.partial" "%p"'
+recovery_target_timeline = 'latest'
+"""
+Moved = Callable[[int, int], None]
+
+
+class ProgramsMissing(Exception):
+    """PostgreSQL's programs are not there. Install its client package, or name the folder."""
+
+
+class BackupFailed(Exception):
+    """A program of PostgreSQL failed; nothing was kept of it. See what it says above."""
+
+
+def programs(folder: Path | None, fallback: Path | None = None) -> Path:
+    """The folder of PostgreSQL's programs: the given one, that of the PATH, or the fallback.
+
+    Raises ProgramsMissing.
+    """
+    found = shutil.which("pg_basebackup")
+    for place in (folder, Path(found).parent if found else None, fallback):
+        if place is not None and all((place / name).exists() for name in PROGRAMS):
+            return place
+    raise ProgramsMissing(str(folder or "PATH"))
+
+
+async def base_backup(binaries: Path, dsn: str, into: Path, moved: Moved) -> None:
+    """Copy the running server of a DSN into a new folder and check the copy.
+
+    `moved` is told (kilobytes copied, kilobytes). Raises BackupFailed; then the folder is gone.
+    """
+    draft = into.with_name(f".{into.name}.unfinished")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        await _run(
+            [
+                *(binaries / "pg_basebackup", "--dbname", dsn, "--pgdata", draft),
+                *("--wal-method=stream", "--checkpoint=fast", "--progress", "--no-password"),
+                "--manifest-checksums=SHA256",
+            ],
+            moved,
+        )
+        await _run([binaries / "pg_verifybackup", "--quiet", draft], moved)
+        await asyncio.to_thread(draft.rename, into)
+    except BaseException:
+        await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
+        raise
+
+
+@asynccontextmanager
+async def followed(
+    binaries: Path, dsn: str, into: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The write-ahead log goes into the folder, flushed as it comes, while the context is open."""
+    await asyncio.to_thread(into.mkdir, mode=0o700, parents=True, exist_ok=True)
+    child = await asyncio.create_subprocess_exec(
+        *(str(binaries / "pg_receivewal"), "--dbname", dsn, "--directory", str(into)),
+        *("--synchronous", "--status-interval=1", "--no-password"),
+    )
+    try:
+        yield child
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()
+        await child.wait()
+
+
+def laid_out(backup: Path, data: Path, wal: Path | None) -> None:
+    """Lay a backed-up database out as the data directory of a server that is not running.
+
+    With `wal` the server reads the followed log to its end when it starts. Raises FileExistsError
+    where the directory is there already.
+    """
+    draft = data.with_name(f".{data.name}.unfinished")
+    if data.exists():
+        raise FileExistsError(data)
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(backup / "database", draft)
+    draft.chmod(0o700)
+    if wal is not None:
+        with (draft / "postgresql.auto.conf").open("a") as settings:
+            settings.write(RECOVERY.format(wal=wal.resolve()))
+        (draft / "recovery.signal").touch(mode=0o600)
+    draft.rename(data)
+
+
+async def _run(command: list[str | Path], moved: Moved) -> None:
+    """Run a program; its words go to ours only where it fails, its figures to `moved`."""
+    child = await asyncio.create_subprocess_exec(
+        *map(str, command), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+    )
+    said = ""
+    try:
+        if child.stderr is None:
+            raise BackupFailed
+        while part := await child.stderr.read(4_096):
+            said = (said + part.decode("utf-8", "replace"))[-4_096:]
+            figures = _KILOBYTES.findall(said)
+            if figures:
+                moved(int(figures[-1][0]), int(figures[-1][1]))
+        if await child.wait():
+            raise BackupFailed(Path(command[0]).name)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()

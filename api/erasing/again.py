@@ -1,0 +1,80 @@
+"""Erasing again what a restored backup brought back: tombstones, reservations, received bytes.
+
+The key store remembers what was erased after the backup. Its orders name events that the restored
+log does not have; each gets a tombstone in this log, and the store's order is signed anew for it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from adapters.keys import KeyDestroyed, KeyRecord
+from adapters.postgres.holdings import Holdings
+from api.erasing.carrying import Carrier, Done, Moved
+from api.erasing.planning import Plan, Wanted
+from api.house import House
+from domain.kernel.context import Actor
+from domain.records import ResourceSetAside
+
+BASIS = "an erasure that is later than the backup"
+OF_PERSONS = frozenset({"person", "identity"})
+
+
+async def erase_again(house: House, who: Actor, keys: Collection[str], moved: Moved) -> int:
+    """Carry the erasures of these keys out once more; how many charts they concern."""
+    carrier, tenant = Carrier(house, who, moved), who.tenant
+    objects = await _brought_back(house, tenant)
+    groups = await _by_chart(house, tenant, keys)
+    records = await house.keys.records(tenant, keys)
+    holdings = Holdings(house.auditor, house.keys, tenant)
+    for chart, group in groups.items():
+        owners = {records[key].owner for key in group} - {tenant}
+        held = [one async for portion in holdings.of_chart(chart) for one in portion]
+        held += await holdings.sealed_with(ResourceSetAside.type_name, set(group))
+        plan = Plan(
+            keys=set(group),
+            objects=objects,
+            streams={chart, *owners, *(one.stream for one in held)},
+            commands={one.command for one in held},
+            types={one.type for one in held},
+            events=len(held),
+        )
+        wanted, done = Wanted(chart=chart), Done()
+        await carrier.order(wanted, plan, BASIS, 0)
+        tombstones = await carrier.tombstones(chart)
+        await carrier.delete(plan, tombstones[-1].position, done)
+        await carrier.destroy(tombstones, done)
+        await carrier.conclude(wanted, plan, len(tombstones), done)
+        objects = set()
+    return len(groups)
+
+
+async def _by_chart(house: House, tenant: str, keys: Collection[str]) -> dict[str, list[str]]:
+    """The keys by the chart of the erasure that destroyed them."""
+    kept = await house.keys.kept(tenant, keys)
+    records = await house.keys.records(tenant, keys)
+    orders: defaultdict[str, list[str]] = defaultdict(list)
+    for key, found in kept.items():
+        if found is not None and found.tombstone is not None:
+            orders[found.tombstone.event_id].append(key)
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for group in orders.values():
+        groups[_chart_of(tenant, [records[key] for key in group])] += group
+    return dict(groups)
+
+
+def _chart_of(tenant: str, records: Collection[KeyRecord]) -> str:
+    """Whose chart it was: persons, accounts and what was the organisation's went along with it."""
+    of_charts = [
+        one.owner for one in records if one.owner != tenant and one.key_class not in OF_PERSONS
+    ]
+    return min(of_charts or [one.owner for one in records])
+
+
+async def _brought_back(house: House, tenant: str) -> set[str]:
+    """Received bytes that nobody can open any more."""
+    sealed: defaultdict[str, set[str]] = defaultdict(set)
+    async for ident in house.objects.all_of(tenant):
+        sealed[await house.objects.key_of(tenant, ident) or ""].add(ident)
+    found = await house.keys.by_ids(tenant, sealed.keys())
+    gone = [idents for key, idents in sealed.items() if isinstance(found[key], KeyDestroyed)]
+    return set().union(*gone)

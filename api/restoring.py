@@ -1,0 +1,179 @@
+"""Backup and restore of a house: what is copied, and what is done before a copy goes on.
+
+A restored log sends nothing until somebody lets it, forgets again what was erased after the backup,
+and is held to what was signed.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+
+from adapters.backup import Manifest, base_backup, copy_keys, copy_objects, prune_keys
+from adapters.backup.manifest import Root
+from adapters.dispatch import Effects
+from adapters.postgres.rebuild import Rebuild
+from adapters.postgres.trail import Trail
+from adapters.postgres.verification import anchors_now
+from api.erasing.again import erase_again
+from api.house import STORE, House
+from api.settings import Settings
+from api.signing import head_file, head_key
+from api.verifying import verification
+from domain.audit import RecordRestore, SwitchDispatch, trail_of
+from domain.kernel.context import Actor
+from domain.kernel.perform import Request
+from projections.catalogue import PROJECTIONS
+
+STAMP = "%Y-%m-%dT%H-%M-%SZ"
+Moved = Callable[[str, int, int], None]
+
+
+class KeysBeside(Exception):
+    """A backup that holds both database and keys undoes every erasure. Name a folder elsewhere."""
+
+
+class EventsLost(Exception):
+    """Events that were signed are not in this copy. Restore a newer one, or accept the loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a backup goes: the database and received bytes, and, apart, the keys."""
+
+    folder: Path
+    keys: Path | None
+    key_days: int
+
+    def check(self) -> None:
+        """Raises KeysBeside."""
+        if self.keys is not None and self.keys.resolve().is_relative_to(self.folder.resolve()):
+            raise KeysBeside(str(self.keys))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackedUp:
+    """What was backed up: where, objects that were new, copies of keys that were too old."""
+
+    folder: Path
+    logs: dict[str, Root]
+    objects: int
+    keys_pruned: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A tenant's log after a restore: `lost` signed events are not in it."""
+
+    tenant: str
+    events: int
+    root: str
+    lost: int
+    charts_erased_again: int
+    ok: bool
+
+
+async def back_up(
+    settings: Settings, tenants: list[str], binaries: Path, places: Places, moved: Moved
+) -> BackedUp:
+    """Copy everything. Raises KeysBeside and BackupFailed; an interrupted one has no manifest."""
+    places.check()
+    stamp = datetime.now(UTC).strftime(STAMP)
+    folder = places.folder / stamp
+    folder.mkdir(mode=0o700, parents=True)
+    anchors = await anchors_now(settings.role_dsn("auditor"), tenants)
+    logs = {one.tenant: Root(one.position, one.root) for one in anchors}
+    # Keys first: what the database has was sealed by keys that were there before.
+    copy = None
+    if places.keys is not None:
+        copy = await asyncio.to_thread(copy_keys, settings.keys / STORE, places.keys, stamp)
+    database = folder / "database"
+    await base_backup(
+        binaries, settings.dsn, database, lambda done, total: moved("database", done, total)
+    )
+    new = await asyncio.to_thread(
+        copy_objects,
+        settings.objects,
+        places.folder / "objects",
+        lambda done, total: moved("received files", done, total),
+    )
+    pruned = prune_keys(places.keys, places.key_days) if places.keys is not None else []
+    Manifest(stamp, version("anamnesis"), logs, copy.name if copy else None).write(folder)
+    return BackedUp(folder=folder, logs=logs, objects=new, keys_pruned=len(pruned))
+
+
+async def finish(
+    house: House, tenant: str, who: Actor, moved: Moved, *, accept_lost: bool
+) -> Restored:
+    """Make a restored log ready to go on. Raises EventsLost unless the loss is accepted."""
+    head = await Trail(house.auditor, house.keys, tenant).head()
+    signed = await _signed(house, tenant)
+    lost = max(0, signed - head)
+    if lost and not accept_lost:
+        raise EventsLost(f"{tenant}: {signed} were signed, {head} are here")
+    # Before anything is written: where the log ends now, tells what is later.
+    later = (await verification(house, tenant)).erased_later
+    await _hold_back(house, who)
+    charts = await erase_again(house, who, later, moved) if later else 0
+    trail = trail_of(who, house.log.now())
+    wish = RecordRestore(
+        trail=trail,
+        position=head,
+        signed=signed,
+        erased_again=len(later),
+        reason=who.reason or "",
+    )
+    await house.do(Request(command=wish, actor=who, key=str(uuid4())))
+    if lost:
+        await _set_heads_aside(house, tenant)
+    checked = await verification(house, tenant)
+    return Restored(
+        tenant=tenant,
+        events=checked.events,
+        root=checked.root,
+        lost=lost,
+        charts_erased_again=charts,
+        ok=checked.ok,
+    )
+
+
+async def rebuild_all(house: House, moved: Moved) -> None:
+    """Every read model anew: what was erased after the backup must not stand in any."""
+    dsn = house.settings.role_dsn("projector")
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+        for count, projection in enumerate(PROJECTIONS, 1):
+            rebuild = Rebuild(pool, house.keys, projection, _silent, house.workers)
+            await rebuild.run(await house.tenants())
+            moved("read models", count, len(PROJECTIONS))
+
+
+async def _hold_back(house: House, who: Actor) -> None:
+    """Nothing of what was due is sent: perhaps it was sent after the backup."""
+    trail = trail_of(who, house.log.now())
+    wish = SwitchDispatch(trail=trail, paused=True, reason=who.reason or "")
+    await house.do(Request(command=wish, actor=who, key=str(uuid4())))
+    dsn = house.settings.role_dsn("worker")
+    async with asyncpg.create_pool(dsn, min_size=0, max_size=1) as pool:
+        await Effects(pool).pause(who.tenant, paused=True)
+
+
+async def _signed(house: House, tenant: str) -> int:
+    key = await head_key(house.keys, house.settings, tenant)
+    kept = await asyncio.to_thread(head_file(house.settings, key, tenant).load)
+    return 0 if kept is None else kept.checkpoint.size
+
+
+async def _set_heads_aside(house: House, tenant: str) -> None:
+    """The heads of the lost events stay as evidence, beside those that are signed from now on."""
+    stamp = datetime.now(UTC).strftime(STAMP)
+    for file in house.settings.kept_heads.glob(f"{tenant}.*json"):
+        file.rename(file.with_name(f"{file.name}.before-{stamp}"))
+
+
+def _silent(_done: int, _total: int) -> None:
+    """The steps are told, not their parts."""

@@ -1,0 +1,28 @@
+"""Verification of a house's logs with the auditor's role."""
+
+from collections.abc import Callable, Sequence
+
+from adapters.keys import KeptKey
+from adapters.postgres.verification import verify
+from adapters.proofs.anchors import Anchor
+from adapters.proofs.findings import Verification
+from api.house import House
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+async def verification(
+    house: House,
+    tenant: str,
+    anchors: Sequence[Anchor] = (),
+    moved: Callable[[int, int], None] = _silent,
+) -> Verification:
+    """Check all of one tenant's log. Raises TenantUnknown."""
+
+    async def kept(keys: set[str]) -> dict[str, KeptKey | None]:
+        return await house.keys.kept(tenant, keys)
+
+    dsn = house.settings.role_dsn("auditor")
+    return await verify(dsn, tenant, kept, moved, anchors=anchors)
