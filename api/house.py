@@ -10,7 +10,7 @@ from functools import partial
 
 import asyncpg
 
-from adapters.keys import KeyTree, RootKey, SqliteKeyStore
+from adapters.keys import KeyTree, RootFiles, RootKey, SqliteKeyStore
 from adapters.objects import ObjectStore
 from adapters.postgres.authority import AuthorityReader
 from adapters.postgres.filling import Workers
@@ -79,7 +79,7 @@ async def tenants_of(pool: asyncpg.Pool) -> list[str]:
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """Pools, keys and log; closes them in order. Raises ClockSkew."""
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root = _root(settings)
+    root = root_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         store = SqliteKeyStore(settings.keys / STORE)
         stack.push_async_callback(store.close)
@@ -154,17 +154,19 @@ def workers_of(settings: Settings) -> Workers:
 
 def open_keys(settings: Settings) -> KeyTree:
     """The key tree of a process beside the one that serves; its store ends with the process."""
-    return KeyTree(_root(settings), SqliteKeyStore(settings.keys / STORE))
+    return KeyTree(root_of(settings), SqliteKeyStore(settings.keys / STORE))
 
 
-def _root(settings: Settings) -> RootKey:
+def root_of(settings: Settings) -> RootFiles:
     """The root key; only the demo makes its own.
 
     Anywhere else a missing file is a volume that is not mounted, and a new root in its place would
     seal what nobody finds again: `create_root` makes it once, when the database is new.
     """
     path = settings.keys / ROOT
-    return RootKey.load_or_create(path) if settings.profile == "demo" else RootKey.load(path)
+    if settings.profile == "demo":
+        RootKey.load_or_create(path)
+    return RootFiles(path)
 
 
 def create_root(settings: Settings) -> None:

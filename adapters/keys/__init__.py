@@ -12,9 +12,12 @@ from adapters.keys.refused import (
     RootKeyExposed,
     RootKeyMalformed,
     RootKeyMissing,
+    RootUnavailable,
     WrappedKeyTampered,
 )
 from adapters.keys.root import RootKey
+from adapters.keys.roots import Root, RootFiles
+from adapters.keys.rotation import Rotation
 from adapters.keys.seal import SEAL_OVERHEAD, DataKey
 from adapters.keys.store import SqliteKeyStore
 from adapters.keys.tree import KeyTree
@@ -33,10 +36,14 @@ __all__ = [
     "KeyStore",
     "KeyStoreUnavailable",
     "KeyTree",
+    "Root",
+    "RootFiles",
     "RootKey",
     "RootKeyExposed",
     "RootKeyMalformed",
     "RootKeyMissing",
+    "RootUnavailable",
+    "Rotation",
     "SqliteKeyStore",
     "Tombstone",
     "WrappedKeyTampered",

@@ -6,9 +6,13 @@ Only keys are kept, never the plaintext of a body. Used from one event loop, wit
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from adapters.keys.seal import DataKey
+
+MOST_SEALED: Final = 2**26
+"""Bodies that one process seals with a key before a new epoch; sixty processes stay below 2**32,
+the bound of NIST SP 800-38D for random nonces."""
 
 
 class Place(NamedTuple):
@@ -50,9 +54,10 @@ class KeyCache:
         return held.key
 
     def current(self, place: Place) -> DataKey | None:
-        """The key of the newest epoch known here."""
+        """The key of the newest epoch known here, unless it has sealed enough."""
         key_id = self._current.get(place)
-        return None if key_id is None else self.get(place.tenant, key_id)
+        key = None if key_id is None else self.get(place.tenant, key_id)
+        return key if key is not None and key.sealed < MOST_SEALED else None
 
     def keep(self, held: CachedKey) -> None:
         """Hold a key that was just opened; the least recently used key gives way."""

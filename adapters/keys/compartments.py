@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import time
+from collections.abc import Callable
 from typing import Final
 
-from adapters.keys.cache import KeyCache, Place
+from adapters.keys.cache import MOST_SEALED, KeyCache, Place
 from adapters.keys.keyring import Keyring
 from adapters.keys.port import KeyStore
 from adapters.keys.refused import KeyDestroyed
@@ -12,6 +14,8 @@ from adapters.keys.seal import KEY_BYTES, DataKey
 from adapters.keys.tenants import TenantKeys
 from adapters.keys.wrapping import wrap
 
+EPOCH_SECONDS: Final = 366 * 86_400
+"""After so long the next process that opens a compartment opens a new epoch."""
 BASE_CLASS: Final = "clinical"
 """Whoever has erased this class of a chart has erased the chart."""
 KEPT_CLASS: Final = "audit"
@@ -22,13 +26,19 @@ class Compartments:
     """Opens and makes compartment keys, and tells the cache which one is current."""
 
     def __init__(
-        self, store: KeyStore, cache: KeyCache, tenants: TenantKeys, keyring: Keyring
+        self,
+        store: KeyStore,
+        cache: KeyCache,
+        tenants: TenantKeys,
+        keyring: Keyring,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """The cache is the one that the keyring fills."""
         self._store = store
         self._cache = cache
         self._tenants = tenants
         self._keyring = keyring
+        self._now = now
         self._opening: dict[Place, asyncio.Task[DataKey]] = {}
 
     async def open(self, place: Place) -> DataKey:
@@ -55,8 +65,15 @@ class Compartments:
             await self._refuse_erased(place)
             return await self._create(place, epoch=1)
         key = await self._keyring.by_id(place.tenant, ids[-1])
+        if await self._is_worn(place, key):
+            return await self._create(place, epoch=len(ids) + 1)
         self._cache.make_current(place, key.id)
         return key
+
+    async def _is_worn(self, place: Place, key: DataKey) -> bool:
+        """Whether the newest epoch has lasted a year, or has sealed enough."""
+        record = (await self._store.load(place.tenant, (key.id,)))[key.id]
+        return key.sealed >= MOST_SEALED or self._now() - record.created_at >= EPOCH_SECONDS
 
     async def _refuse_erased(self, place: Place) -> None:
         """A chart that was erased gets no compartment of another class either, but for its trail.

@@ -33,6 +33,7 @@ class Keyring:
         if key is not None:
             return key
         records = await self._store.load(tenant, (key_id,))
+        await self._tenants.ensure(records.values())
         found = self._find(tenant, records, key_id)
         if isinstance(found, DataKey):
             return found
@@ -49,6 +50,7 @@ class Keyring:
         absent = asked - found.keys()
         if absent:
             records = await self._store.load(tenant, absent)
+            await self._tenants.ensure(records.values())
             found.update({key_id: self._find(tenant, records, key_id) for key_id in absent})
         return found
 

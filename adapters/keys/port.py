@@ -1,7 +1,7 @@
 """The key store as the tree sees it: records of wrapped keys, and the port that keeps them."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Kind = Literal["tenant", "compartment", "item"]
@@ -22,6 +22,8 @@ class KeyRecord:
     commitment: bytes
     destroyed: bool = False
     """Its wrapped bytes are overwritten with zeros; the commitment stays."""
+    created_at: int = field(default=0, compare=False)
+    """Seconds since 1970, as the store noted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,14 @@ class KeyStore(Protocol):
 
     async def load(self, tenant: str, key_ids: Collection[str]) -> dict[str, KeyRecord]:
         """The records of the tenant with these ids, and of all keys above them, by id."""
+        ...
+
+    async def page(self, tenant: str, kind: Kind, after: str, most: int) -> tuple[KeyRecord, ...]:
+        """Keys of a kind by id, beyond the id `after`, those that are destroyed left out."""
+        ...
+
+    async def rewrap(self, records: Sequence[KeyRecord]) -> int:
+        """Keep these keys under another parent or root; how many. What is destroyed stays so."""
         ...
 
     async def places(self, tenant: str, owner: str) -> tuple[KeyRecord, ...]:

@@ -40,6 +40,13 @@ class RootKeyMalformed(KeyRefused):
     """
 
 
+class RootUnavailable(KeyRefused):
+    """The root key could not be asked; nothing was wrapped or opened.
+
+    Look whether the key management service answers and what it says of our credentials.
+    """
+
+
 class KeyStoreUnavailable(KeyRefused):
     """The key store could not be read or written; nothing was handed out.
 

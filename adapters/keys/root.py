@@ -16,7 +16,7 @@ from adapters.keys.seal import KEY_BYTES, DataKey, bound
 
 
 class RootKey:
-    """Wraps and unwraps tenant keys. The file adapter; a KMS offers the same two methods."""
+    """Wraps and unwraps tenant keys: one root, from a file. See Root."""
 
     __slots__ = ("_key",)
 
@@ -54,11 +54,11 @@ class RootKey:
             _create(path)
         return cls.load(path)
 
-    def wrap(self, tenant: str, version: int, secret: bytes) -> bytes:
+    async def wrap(self, tenant: str, version: int, secret: bytes) -> bytes:
         """The tenant key sealed for this tenant and this version of its key."""
         return self._key.seal(secret, bound("tenant key", tenant, str(version)))
 
-    def unwrap(self, tenant: str, version: int, wrapped: bytes) -> bytes:
+    async def unwrap(self, tenant: str, version: int, wrapped: bytes) -> bytes:
         """The tenant key. Raises KeyCommitmentMismatch (other root) and BodyTampered."""
         return self._key.open(wrapped, bound("tenant key", tenant, str(version)))
 

@@ -48,9 +48,12 @@ def bound(label: str, *parts: str) -> bytes:
 
 
 class DataKey:
-    """A key that seals. Holds derived keys only; its repr shows nothing but the id."""
+    """A key that seals. Holds derived keys only; its repr shows nothing but the id.
 
-    __slots__ = ("_aead", "_prefix", "above", "commitment", "id")
+    `sealed` counts what this process sealed with it.
+    """
+
+    __slots__ = ("_aead", "_prefix", "above", "commitment", "id", "sealed")
 
     def __init__(self, key_id: str, secret: bytes, above: str | None = None) -> None:
         """`secret` is 32 uniformly random bytes; `above` is the compartment of an item's key.
@@ -64,6 +67,7 @@ class DataKey:
         self.commitment: Final = subkey(secret, b"anamnesis com v1")
         self._aead = AESGCM(subkey(secret, b"anamnesis enc v1"))
         self._prefix = VERSION + self.commitment
+        self.sealed = 0
 
     def __repr__(self) -> str:
         """The id alone, so that a key can stand in a log line or a traceback."""
@@ -72,6 +76,7 @@ class DataKey:
     def seal(self, plaintext: bytes, aad: bytes) -> bytes:
         """Sealed body, SEAL_OVERHEAD bytes longer; opens only with the same `aad`."""
         nonce = os.urandom(_NONCE_BYTES)
+        self.sealed += 1
         return self._prefix + nonce + self._aead.encrypt(nonce, plaintext, aad)
 
     def open(self, sealed: bytes, aad: bytes) -> bytes:

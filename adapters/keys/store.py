@@ -7,7 +7,7 @@ running share the next one. Several processes may share the file; open it after 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -56,6 +56,14 @@ class SqliteKeyStore:
     async def load(self, tenant: str, key_ids: Collection[str]) -> dict[str, KeyRecord]:
         """The records with these ids and of all keys above them. See KeyStore."""
         return await self._run(self._table.load, tenant, tuple(key_ids))
+
+    async def page(self, tenant: str, kind: Kind, after: str, most: int) -> tuple[KeyRecord, ...]:
+        """Keys of a kind by id. See KeyStore."""
+        return await self._run(self._table.page, tenant, kind, after, most)
+
+    async def rewrap(self, records: Sequence[KeyRecord]) -> int:
+        """Keep these keys under another parent or root. See KeyStore."""
+        return await self._run(self._table.rewrap, tuple(records))
 
     async def places(self, tenant: str, owner: str) -> tuple[KeyRecord, ...]:
         """The compartments of an owner, of every class and epoch. See KeyStore."""

@@ -73,16 +73,27 @@ WITH RECURSIVE chain (id) AS (
     SELECT key.parent FROM chain JOIN key USING (id) WHERE key.parent IS NOT NULL
 )
 SELECT key.id, key.tenant, kind, owner, class, epoch, parent, wrapped, commitment,
-    destroyed.id IS NOT NULL
+    destroyed.id IS NOT NULL, created_at
 FROM chain JOIN key USING (id) LEFT JOIN destroyed USING (id)
 WHERE key.tenant = ?1
 """
 
 _PLACES: Final = """
 SELECT key.id, key.tenant, kind, owner, class, epoch, parent, wrapped, commitment,
-    destroyed.id IS NOT NULL
+    destroyed.id IS NOT NULL, created_at
 FROM key LEFT JOIN destroyed USING (id)
 WHERE key.tenant = ?1 AND owner = ?2 AND kind = 'compartment' ORDER BY class, epoch
+"""
+
+_PAGE: Final = """
+SELECT id, tenant, kind, owner, class, epoch, parent, wrapped, commitment FROM key
+WHERE tenant = ?1 AND kind = ?2 AND id > ?3 AND id NOT IN (SELECT id FROM destroyed)
+ORDER BY id LIMIT ?4
+"""
+
+_REWRAP: Final = """
+UPDATE key SET wrapped = ?2, parent = ?3
+WHERE id = ?1 AND id NOT IN (SELECT id FROM destroyed)
 """
 
 _TOMBSTONES: Final = """
@@ -141,6 +152,19 @@ class KeyTable:
         found = self._connection.execute(_PLACES, (tenant, owner))
         return tuple(KeyRecord(*row) for row in found)
 
+    def page(self, tenant: str, kind: Kind, after: str, most: int) -> tuple[KeyRecord, ...]:
+        """Keys of a kind by id. See KeyStore."""
+        found = self._connection.execute(_PAGE, (tenant, kind, after, most))
+        return tuple(KeyRecord(*row) for row in found)
+
+    def rewrap(self, records: tuple[KeyRecord, ...]) -> int:
+        """Keep these keys under another parent or root. See KeyStore."""
+        with self._transaction():
+            return sum(
+                self._connection.execute(_REWRAP, (one.id, one.wrapped, one.parent)).rowcount
+                for one in records
+            )
+
     def tombstones(self, tenant: str, key_ids: tuple[str, ...]) -> dict[str, Tombstone]:
         """The order that destroyed each of these keys. See KeyStore."""
         found = self._connection.execute(_TOMBSTONES, (tenant, json.dumps(key_ids)))
@@ -182,7 +206,7 @@ class KeyTable:
         return found.fetchone() is not None
 
     def _insert(self, record: KeyRecord) -> KeyRecord:
-        row = astuple(record)[:-1]
+        row = astuple(record)[:-2]
         if record.kind == "item":
             self._connection.execute(_INSERT, row)
             return record

@@ -1,9 +1,11 @@
 """Tenant keys: the versions that the root wraps, and what is derived from the first of them."""
 
 import os
+import time
 import uuid
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, replace
+from typing import Final
 
 from adapters.keys.port import KeyRecord, KeyStore
 from adapters.keys.refused import (
@@ -12,8 +14,11 @@ from adapters.keys.refused import (
     KeyDestroyed,
     WrappedKeyTampered,
 )
-from adapters.keys.root import RootKey
+from adapters.keys.roots import Root
 from adapters.keys.seal import KEY_BYTES, DataKey, subkey
+
+LOOK_SECONDS: Final = 60.0
+"""How long a process goes on with a version of a tenant's key before it asks for a newer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +32,12 @@ class Tenant:
 class TenantKeys:
     """Opens tenant keys. All that were opened are kept until they are revoked."""
 
-    def __init__(self, root: RootKey, store: KeyStore) -> None:
+    def __init__(self, root: Root, store: KeyStore) -> None:
         """Nothing is opened yet."""
         self._root = root
         self._store = store
         self._tenants: dict[str, Tenant] = {}
+        self._looked: dict[str, float] = {}
         self._keys: dict[str, DataKey] = {}
 
     async def open(self, tenant: str) -> Tenant:
@@ -40,25 +46,46 @@ class TenantKeys:
         Raises KeyDestroyed, WrappedKeyTampered and KeyStoreUnavailable.
         """
         opened = self._tenants.get(tenant)
-        if opened is not None:
+        if opened is not None and time.monotonic() - self._looked[tenant] < LOOK_SECONDS:
             return opened
         ids = await self._store.epochs(tenant, "tenant", "", "")
         if not ids:
             ids = (await self._create(tenant),)
-        records = await self._store.load(tenant, ids)
-        first = self._unwrap(records[ids[0]])
-        newest = self._unwrap(records[ids[-1]])
-        wrapping = self._keys.setdefault(ids[-1], DataKey(ids[-1], newest))
-        opened = Tenant(wrapping, subkey(first, b"anamnesis derive v1"))
-        return self._tenants.setdefault(tenant, opened)
+        wanted = (ids[0], ids[-1])
+        records = await self._store.load(tenant, wanted)
+        first = await self._unwrapped(records[ids[0]])
+        await self.ensure(records.values())
+        opened = Tenant(self.key(records[ids[-1]]), subkey(first, b"anamnesis derive v1"))
+        self._tenants[tenant], self._looked[tenant] = opened, time.monotonic()
+        return opened
+
+    async def ensure(self, records: Iterable[KeyRecord]) -> None:
+        """Have the tenant keys among these records opened, for `key`.
+
+        Raises WrappedKeyTampered and RootUnavailable.
+        """
+        for record in records:
+            if record.kind == "tenant" and record.id not in self._keys and not record.destroyed:
+                self._keys[record.id] = DataKey(record.id, await self._unwrapped(record))
 
     def key(self, record: KeyRecord) -> DataKey:
-        """The key of a tenant key's record. Raises KeyDestroyed and WrappedKeyTampered."""
-        key = self._keys.get(record.id)
-        if key is None:
-            key = DataKey(record.id, self._unwrap(record))
-            self._keys[record.id] = key
-        return key
+        """The key of a tenant key's record that `ensure` was given. Raises KeyDestroyed."""
+        if record.destroyed:
+            raise KeyDestroyed(record.id)
+        return self._keys[record.id]
+
+    async def new_version(self, tenant: str) -> Tenant:
+        """A new version of the tenant's key: it wraps from now on. Raises as `open`."""
+        ids = await self._store.epochs(tenant, "tenant", "", "")
+        await self._create(tenant, len(ids) + 1)
+        self._looked.pop(tenant, None)
+        self._tenants.pop(tenant, None)
+        return await self.open(tenant)
+
+    async def rewrapped(self, record: KeyRecord) -> KeyRecord:
+        """A tenant key's record under the newest root. Raises WrappedKeyTampered."""
+        secret = await self._unwrapped(record)
+        return replace(record, wrapped=await self._root.wrap(record.tenant, record.epoch, secret))
 
     def revoke(self, tenant: str, key_ids: Set[str]) -> None:
         """Forget the tenant's keys when one of them is among these ids."""
@@ -67,7 +94,7 @@ class TenantKeys:
             for key_id in key_ids:
                 self._keys.pop(key_id, None)
 
-    async def _create(self, tenant: str) -> str:
+    async def _create(self, tenant: str, version: int = 1) -> str:
         secret = os.urandom(KEY_BYTES)
         key = DataKey(str(uuid.uuid4()), secret)
         record = KeyRecord(
@@ -76,18 +103,18 @@ class TenantKeys:
             kind="tenant",
             owner="",
             key_class="",
-            epoch=1,
+            epoch=version,
             parent=None,
-            wrapped=self._root.wrap(tenant, 1, secret),
+            wrapped=await self._root.wrap(tenant, version, secret),
             commitment=key.commitment,
         )
         return (await self._store.put(record)).id
 
-    def _unwrap(self, record: KeyRecord) -> bytes:
+    async def _unwrapped(self, record: KeyRecord) -> bytes:
         if record.destroyed:
             raise KeyDestroyed(record.id)
         try:
-            secret = self._root.unwrap(record.tenant, record.epoch, record.wrapped)
+            secret = await self._root.unwrap(record.tenant, record.epoch, record.wrapped)
         except (KeyCommitmentMismatch, BodyTampered) as error:
             raise WrappedKeyTampered(record.id) from error
         if DataKey(record.id, secret).commitment != record.commitment:

@@ -5,13 +5,14 @@ kind, owner, class and epoch. A key is durable in the store before it is handed 
 are cached; destroyed keys leave the cache at once, and a destroyed key is never made anew by
 accident: a place whose newest epoch is destroyed refuses until `open_epoch` is called on purpose.
 
-Bounds: at most 2**32 bodies under one key (NIST SP 800-38D, random 96-bit nonces); open a new
-epoch long before.
+Bounds: at most 2**32 bodies under one key (NIST SP 800-38D, random 96-bit nonces). A compartment
+gets a key of a new epoch after a year, or when one process has sealed 2**26 bodies with it.
 """
 
 import hmac
 import os
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from adapters.keys.cache import KeyCache, Place
@@ -19,7 +20,7 @@ from adapters.keys.compartments import Compartments
 from adapters.keys.keyring import Found, Keyring
 from adapters.keys.port import KeptKey, KeyRecord, KeyStore
 from adapters.keys.refused import KeyDestructionIncomplete
-from adapters.keys.root import RootKey
+from adapters.keys.roots import Root
 from adapters.keys.seal import KEY_BYTES, DataKey, bound, subkey
 from adapters.keys.tenants import TenantKeys
 from adapters.keys.tombstones import Tombstones
@@ -34,14 +35,21 @@ CACHED_KEYS: Final = 50_000
 class KeyTree:
     """Hands out keys. One per process and event loop; the store may be shared."""
 
-    def __init__(self, root: RootKey, store: KeyStore, *, capacity: int = CACHED_KEYS) -> None:
+    def __init__(
+        self,
+        root: Root,
+        store: KeyStore,
+        *,
+        capacity: int = CACHED_KEYS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         """`capacity` bounds the compartment and item keys kept open; tenant keys are all kept."""
         self._store = store
         self._cache = KeyCache(capacity)
         self._tenants = TenantKeys(root, store)
         self._keyring = Keyring(store, self._cache, self._tenants)
         self._tombstones = Tombstones(store, self.tenant_secret)
-        self._compartments = Compartments(store, self._cache, self._tenants, self._keyring)
+        self._compartments = Compartments(store, self._cache, self._tenants, self._keyring, now)
 
     def cached(self, tenant: str, key_id: str) -> DataKey | None:
         """The key if it is open already; no wait."""

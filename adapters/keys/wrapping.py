@@ -33,16 +33,26 @@ def wrap(
 
 def unwrap(record: KeyRecord, above: DataKey) -> DataKey:
     """The key of a record. Raises WrappedKeyTampered when the record is not as it was wrapped."""
-    place = Place(record.tenant, record.owner, record.key_class)
-    binding = _binding(place, record.id, record.kind, record.epoch)
-    try:
-        secret = above.open(record.wrapped, binding)
-    except (KeyCommitmentMismatch, BodyTampered) as error:
-        raise WrappedKeyTampered(record.id) from error
+    secret = _secret(record, above)
     key = DataKey(record.id, secret, above.id if record.kind == "item" else None)
     if key.commitment != record.commitment:
         raise WrappedKeyTampered(record.id)
     return key
+
+
+def rewrap(record: KeyRecord, above: DataKey, other: DataKey, place: Place) -> bytes:
+    """The secret of a record, which `above` wraps, wrapped by another key. Raises
+    WrappedKeyTampered."""
+    secret = _secret(record, above)
+    return other.seal(secret, _binding(place, record.id, record.kind, record.epoch))
+
+
+def _secret(record: KeyRecord, above: DataKey) -> bytes:
+    place = Place(record.tenant, record.owner, record.key_class)
+    try:
+        return above.open(record.wrapped, _binding(place, record.id, record.kind, record.epoch))
+    except (KeyCommitmentMismatch, BodyTampered) as error:
+        raise WrappedKeyTampered(record.id) from error
 
 
 def _binding(place: Place, key_id: str, kind: Kind, epoch: int) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 from eventsourcing.persistence import DataError, StoredEvent
 
 from adapters import codec
-from adapters.keys import KeyTree, RootKey, SqliteKeyStore
+from adapters.keys import KeyTree, RootFiles, SqliteKeyStore
 from adapters.keys.seal import DataKey
 from adapters.postgres.sealing import ID_BYTES, MAX_SEALED, SALT_BYTES, random_id
 from domain.kernel.context import Context
@@ -92,7 +92,7 @@ def tool_key(folder: Path, tenant: str) -> DataKey:
 
 
 async def _tool_key(folder: Path, tenant: str) -> DataKey:
-    root = RootKey.load(folder / "root.key")
+    root = RootFiles(folder / "root.key")
     store = SqliteKeyStore(folder / "keys.sqlite3")
     try:
         return await KeyTree(root, store).compartment(tenant, tenant, KEY_CLASS)

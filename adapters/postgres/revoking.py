@@ -18,6 +18,7 @@ from adapters.postgres.tenant import tenant_rows
 KEYS_CHANNEL = "anamnesis_keys"
 LOOK_SECONDS = 10.0
 DEAF_SECONDS = 0.5
+STOP_SECONDS = 5.0
 DESTROYED = """SELECT key::text, position FROM destroyed_key
   WHERE tenant = $1 AND position > $2 ORDER BY position"""
 _log = structlog.get_logger("anamnesis.revoking")
@@ -36,6 +37,7 @@ class Revocations:
         self._tenants = tenants
         self._seen: defaultdict[str, int] = defaultdict(int)
         self._wake = asyncio.Event()
+        self._stopping = False
 
     async def look(self) -> None:
         """Forget every key that was destroyed since the last look."""
@@ -46,10 +48,10 @@ class Revocations:
                 self._seen[tenant] = rows[-1]["position"]
 
     async def follow(self, connect: Connect) -> None:
-        """Look now, at each erasure, and every LOOK_SECONDS, until cancelled."""
+        """Look now, at each erasure, and every LOOK_SECONDS, until stopped."""
         listener: asyncpg.Connection | None = None
         try:
-            while True:
+            while not self._stopping:
                 if listener is None or listener.is_closed():
                     listener = await listening(connect, self._heard, "keys.deaf", KEYS_CHANNEL)
                 self._wake.clear()
@@ -57,6 +59,8 @@ class Revocations:
                     await self.look()
                 except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                     _log.warning("keys.unseen", error=type(error).__name__)
+                if self._stopping:
+                    break
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS if listener else DEAF_SECONDS):
                         await self._wake.wait()
@@ -64,6 +68,11 @@ class Revocations:
             if listener is not None:
                 with contextlib.suppress(Exception):
                     await listener.close()
+
+    def stop(self) -> None:
+        """Let `follow` end after the look that is under way."""
+        self._stopping = True
+        self._wake.set()
 
     def _heard(self, *_told: object) -> None:
         self._wake.set()
@@ -82,6 +91,8 @@ async def revoking(
     try:
         yield revocations
     finally:
+        revocations.stop()
+        # A cancelled connect leaves its socket behind: only where it takes too long.
+        await asyncio.wait({task}, timeout=STOP_SECONDS)
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task})

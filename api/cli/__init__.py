@@ -17,6 +17,7 @@ from api.cli.effects import effects
 from api.cli.erase import KEEPING
 from api.cli.heads import heads
 from api.cli.imports import imports
+from api.cli.keys import keys
 from api.cli.migrate import migrate
 from api.cli.rebuild import rebuild
 from api.cli.registry import ACTS
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 for command in (
-    anchor, audit, backup, correct, docs, doctor, effects, heads, imports, migrate, rebuild,
+    anchor, audit, backup, correct, docs, doctor, effects, heads, imports, keys, migrate, rebuild,
     relabel, repair, replay, restore, serve, verify, withdraw, witness, worker, *ACTS, *KEEPING,
 ):  # fmt: skip
     main.add_command(command)

@@ -12,7 +12,7 @@ import msgspec
 
 from adapters.backup import Manifest, copy_objects, followed, laid_out, programs
 from adapters.embedded.postgres import wheel_binaries
-from api.cli.place import house_at, named_operator, operator_actor, placed, settings_at
+from api.cli.place import actionable, house_at, named_operator, operator_actor, placed, settings_at
 from api.cli.progressing import Moved, progress_bar
 from api.house import House, open_house
 from api.restoring import BackedUp, Places, Restored, back_up, finish, rebuild_all
@@ -111,6 +111,7 @@ def restore() -> None:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The write-ahead log that was followed: nothing that is in there is lost.",
 )
+@actionable
 def lay(backed_up: Path, data: Path, objects: Path, wal: Path | None) -> None:
     """Lay the backup BACKED_UP out as DATA, the data directory of a PostgreSQL that is not running.
 

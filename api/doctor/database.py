@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from adapters.keys import KeyTree, RootKey, SqliteKeyStore
+from adapters.keys import KeyTree, RootFiles, SqliteKeyStore
 from adapters.postgres.migrate import migrations_at_hand
 from api.doctor.diagnosis import Check, Seen, expect
 from api.house import MAX_SKEW_SECONDS, POOL_SIZE, ROOT
@@ -136,7 +136,7 @@ async def _tenant_keys(at: Surgery) -> Seen:
     """Raises the key tree's errors for a root key that is not this database's."""
     store = SqliteKeyStore(at.settings.keys / "keys.sqlite3")
     try:
-        tree = KeyTree(RootKey.load(at.settings.keys / ROOT), store)
+        tree = KeyTree(RootFiles(at.settings.keys / ROOT), store)
         for tenant in await _open_tenants(at):
             await tree.tenant_secret(tenant, "doctor")
     finally:

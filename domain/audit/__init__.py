@@ -4,12 +4,9 @@ from domain.audit.dispatching import (
     DecideEffect,
     DispatchSwitched,
     EffectDecided,
-    LogRestored,
-    RecordRestore,
     SwitchDispatch,
     UnknownDecision,
     decide,
-    restore,
 )
 from domain.audit.keeping import (
     AUDIT,
@@ -36,6 +33,14 @@ from domain.audit.keeping import (
     keeping_of,
     keeping_stream,
     kept_until,
+)
+from domain.audit.operating import (
+    KeysRotated,
+    LogRestored,
+    RecordRestore,
+    RecordRotation,
+    restore,
+    rotate,
 )
 from domain.audit.trail import (
     AccessRefused,
@@ -69,6 +74,7 @@ __all__ = [
     "HoldLifted",
     "HoldPlaced",
     "Keeping",
+    "KeysRotated",
     "LiftHold",
     "ListViewed",
     "LogRestored",
@@ -78,6 +84,7 @@ __all__ = [
     "PlaceHold",
     "RecordReplay",
     "RecordRestore",
+    "RecordRotation",
     "RecordsViewed",
     "ReopenChart",
     "Seen",
@@ -95,6 +102,7 @@ __all__ = [
     "refused",
     "replay",
     "restore",
+    "rotate",
     "trail_of",
     "view_past",
     "view_trail",

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from adapters.keys import DataKey, KeyTree, RootKey, SqliteKeyStore
+from adapters.keys import DataKey, KeyTree, RootFiles, SqliteKeyStore
 from adapters.keys.seal import bound
 from adapters.postgres.rows import row_binding
 from api.settings import Settings
@@ -44,7 +44,7 @@ async def _keys(settings: Settings, tenant: str) -> dict[bytes, DataKey]:
         idents = [row[0] for row in rows.execute("SELECT id FROM key WHERE tenant = ?", [tenant])]
     store = SqliteKeyStore(file)
     try:
-        tree = KeyTree(RootKey.load(settings.keys / "root.key"), store)
+        tree = KeyTree(RootFiles(settings.keys / "root.key"), store)
         found = await tree.by_ids(tenant, idents)
         return {key.commitment: key for key in found.values() if isinstance(key, DataKey)}
     finally:

@@ -1,5 +1,6 @@
 """The root key file: created once, private, never replaced."""
 
+import asyncio
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -40,18 +41,18 @@ def test_a_root_key_is_private_under_any_umask(path: Path) -> None:
 
 
 def test_a_loaded_root_key_opens_what_the_created_one_wrapped(path: Path) -> None:
-    wrapped = RootKey.load_or_create(path).wrap("clinic", 1, bytes(32))
+    wrapped = asyncio.run(RootKey.load_or_create(path).wrap("clinic", 1, bytes(32)))
     before = path.read_bytes()
-    assert RootKey.load_or_create(path).unwrap("clinic", 1, wrapped) == bytes(32)
-    assert RootKey.load(path).unwrap("clinic", 1, wrapped) == bytes(32)
+    assert asyncio.run(RootKey.load_or_create(path).unwrap("clinic", 1, wrapped)) == bytes(32)
+    assert asyncio.run(RootKey.load(path).unwrap("clinic", 1, wrapped)) == bytes(32)
     assert path.read_bytes() == before
 
 
 def test_of_many_that_create_a_root_key_one_wins(path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         roots = list(threads.map(lambda _: RootKey.load_or_create(path), range(32)))
-    wrapped = roots[0].wrap("clinic", 1, bytes(32))
-    assert {root.unwrap("clinic", 1, wrapped) for root in roots} == {bytes(32)}
+    wrapped = asyncio.run(roots[0].wrap("clinic", 1, bytes(32)))
+    assert {asyncio.run(root.unwrap("clinic", 1, wrapped)) for root in roots} == {bytes(32)}
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -98,11 +99,12 @@ def test_a_tenant_key_opens_for_its_tenant_and_version_only(
     path: Path, tenant: str, version: int
 ) -> None:
     root = RootKey.load_or_create(path)
+    wrapped = asyncio.run(root.wrap("clinic", 1, bytes(32)))
     with pytest.raises(BodyTampered):
-        root.unwrap(tenant, version, root.wrap("clinic", 1, bytes(32)))
+        asyncio.run(root.unwrap(tenant, version, wrapped))
 
 
 def test_a_tenant_key_of_another_root_does_not_open() -> None:
-    wrapped = RootKey(os.urandom(32)).wrap("clinic", 1, bytes(32))
+    wrapped = asyncio.run(RootKey(os.urandom(32)).wrap("clinic", 1, bytes(32)))
     with pytest.raises(KeyCommitmentMismatch):
-        RootKey(os.urandom(32)).unwrap("clinic", 1, wrapped)
+        asyncio.run(RootKey(os.urandom(32)).unwrap("clinic", 1, wrapped))

@@ -172,8 +172,8 @@ async def test_destroying_takes_all_below_and_leaves_a_tombstone(
     second = sqlite3.connect(file_of(tmp_path))
     tombstones = second.execute("SELECT id, tenant, event_id, position FROM destroyed ORDER BY id")
     assert tombstones.fetchall() == [
-        ("compartment", "clinic", "event", 7),
-        ("item", "clinic", "event", 7),
+        ("compartment", "clinic", "event", 8),
+        ("item", "clinic", "event", 8),
     ]
     second.close()
 
