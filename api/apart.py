@@ -21,6 +21,7 @@ import asyncpg
 import structlog
 import uvloop
 
+from adapters.postgres.away import CONNECT_SECONDS
 from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import bring_up_to_date
 from adapters.postgres.revoking import revoking
@@ -235,13 +236,14 @@ async def _tail(settings: Settings, parent: _Parent) -> None:
     async with (
         tailing_pool(dsn) as tailed,
         asyncpg.create_pool(dsn, min_size=0, max_size=4) as pool,
-        revoking(pool, keys, partial(tenants_of, pool), partial(asyncpg.connect, dsn)),
+        revoking(keys, partial(asyncpg.connect, dsn, timeout=CONNECT_SECONDS)),
     ):
         known = await tenants_of(tailed)
         projector = Projector(tailed, keys, PROJECTIONS)
         stopping = asyncio.create_task(_stopped(projector, parent), name="projector-stop")
         tailing = asyncio.create_task(
-            projector.run(known, lambda: asyncpg.connect(dsn)), name="projector-tail"
+            projector.run(known, partial(asyncpg.connect, dsn, timeout=CONNECT_SECONDS)),
+            name="projector-tail",
         )
         try:
             await bring_up_to_date(

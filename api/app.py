@@ -99,6 +99,16 @@ class _Front:
         await chosen(scope, receive, send)
 
 
+def renewed(house: House) -> None:
+    """The database was away for a request: connections are made anew, beside what goes on."""
+    task = asyncio.create_task(house.renew(), name="renew-pools")
+    _renewing.add(task)
+    task.add_done_callback(_renewing.discard)
+
+
+_renewing: set[asyncio.Task[None]] = set()
+
+
 def application(
     house: House,
     verifier: TokenVerifier,
@@ -120,6 +130,7 @@ def application(
         development=development,
         operations=trusted_documents(),
         trusted_only=house.settings.trusted_only,
+        away=lambda: renewed(house),
     )
     known = limits or known_limits(house.settings.in_service or places(POOL_SIZE))
     admission = Admission(endpoint, Bearers(verifier), known, STRANGERS, endpoint.known_price)

@@ -29,7 +29,7 @@ from adapters.heads import head_line
 from adapters.mail import FolderMailer, Mailer, Message, SmtpMailer, SmtpPlace
 from api.erasing.certificate import certificate, certified
 from api.house import House, ended
-from api.settings import Mail, Settings
+from api.settings import Mail, Settings, SettingUnclear
 from api.signing import head_file, head_key
 from domain.audit import NothingToErase
 from domain.kernel.command import Command
@@ -138,7 +138,11 @@ def post_of(mail: Mail) -> Post:
     """Mail as the settings name it."""
     mailer: Mailer | None = None
     if mail.smtp is not None:
-        mailer = SmtpMailer(SmtpPlace.of(mail.smtp), mail.sender)
+        try:
+            place = SmtpPlace.of(mail.smtp)
+        except ValueError as error:
+            raise SettingUnclear("ANAMNESIS_SMTP", str(error)) from None
+        mailer = SmtpMailer(place, mail.sender)
     elif mail.folder is not None:
         mailer = FolderMailer(mail.folder, mail.sender)
     return Post(mailer, mail.compliance)
@@ -174,6 +178,19 @@ class HouseReports:
         log, who = self._house.log, worker_actor(tenant).id
         ident = await log.command_id(tenant, who, command.operation, key)
         return (await log.recall(tenant, ident, b"", ())).known is not None
+
+
+async def written(house: House, tenant: str) -> None:
+    """Return when the effects of every event are in the table."""
+
+    async def woken(_count: int) -> None:
+        """Nobody is woken."""
+
+    dsn = house.settings.role_dsn("worker")
+    async with asyncpg.create_pool(dsn, min_size=0, max_size=1) as pool:
+        outbox, more = Outbox(pool, house.keys, REACTIONS, woken), True
+        while more:
+            more = await outbox.advance(tenant)
 
 
 @asynccontextmanager

@@ -13,8 +13,10 @@ import asyncpg
 from adapters.keys import KeyTree, RootFiles, RootKey, SqliteKeyStore
 from adapters.objects import ObjectStore
 from adapters.postgres.authority import AuthorityReader
+from adapters.postgres.away import CONNECT_SECONDS
 from adapters.postgres.filling import Workers
 from adapters.postgres.log import PostgresLog
+from adapters.postgres.pools import BoundedPool, RequestPool, bounded_pool, request_pool
 from adapters.postgres.progress import Progress
 from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import bring_up_to_date
@@ -47,9 +49,9 @@ class House:
     settings: Settings
     keys: KeyTree
     objects: ObjectStore
-    api: asyncpg.Pool
-    reads: asyncpg.Pool
-    auditor: asyncpg.Pool
+    api: RequestPool
+    reads: RequestPool
+    auditor: RequestPool
     writer: Writer
     log: PostgresLog
     authorities: AuthorityReader
@@ -62,6 +64,11 @@ class House:
     async def tenants(self) -> list[str]:
         """The tenants whose logs are open or hold events."""
         return await tenants_of(self.api)
+
+    async def renew(self) -> None:
+        """The database was away: what was connected to it is connected anew."""
+        for pool in (self.api, self.reads, self.auditor):
+            await pool.renew()
 
     @property
     def workers(self) -> Workers:
@@ -89,14 +96,12 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         auditor = await stack.enter_async_context(_reading_pool(settings.role_dsn("auditor"), 4))
         await _check_clock(api)
         progress = Progress(api, PERMISSIONS)
-        listener = await asyncpg.connect(settings.role_dsn("api"))
-        stack.push_async_callback(listener.close)
-        await progress.listen(listener)
-        writer = Writer(lambda: asyncpg.connect(settings.role_dsn("api")))
+        connect = partial(asyncpg.connect, settings.role_dsn("api"), timeout=CONNECT_SECONDS)
+        await stack.enter_async_context(progress.listening(connect))
+        writer = Writer(connect)
         stack.push_async_callback(writer.close)
         authorities = AuthorityReader(api, progress)
-        connect = partial(asyncpg.connect, settings.role_dsn("api"))
-        await stack.enter_async_context(revoking(api, keys, partial(tenants_of, api), connect))
+        await stack.enter_async_context(revoking(keys, connect))
         yield House(
             settings=settings,
             keys=keys,
@@ -122,7 +127,8 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
     async with tailing_pool(dsn) as tailed, _pool(dsn, 4) as pool:
         known = await house.tenants()
         projector = Projector(tailed, house.keys, PROJECTIONS)
-        tailing = projector.run(known, lambda: asyncpg.connect(dsn))
+        connect = partial(asyncpg.connect, dsn, timeout=CONNECT_SECONDS)
+        tailing = projector.run(known, connect)
         task = asyncio.create_task(tailing, name="projector")
         try:
             await bring_up_to_date(pool, house.keys, known, PROJECTIONS, _silent, house.workers)
@@ -180,22 +186,21 @@ def _pool(dsn: str, size: int) -> asyncpg.Pool:
     return asyncpg.create_pool(dsn, min_size=0, max_size=size)
 
 
-def tailing_pool(dsn: str) -> asyncpg.Pool:
+def tailing_pool(dsn: str) -> BoundedPool:
     """A projector's connections: it takes one for each step, and all that it sets is local."""
-    return asyncpg.create_pool(dsn, min_size=1, max_size=4, reset=_as_it_is)
+    return bounded_pool(dsn, 4, min_size=1, reset=_as_it_is)
 
 
-def _reading_pool(dsn: str, size: int) -> asyncpg.Pool:
+def _reading_pool(dsn: str, size: int) -> RequestPool:
     """Connections whose settings all end with their transaction: none needs a reset query.
 
     Plans are kept: with row-level security a new one takes as long as the pages themselves. What
     is kept must not come from the days when a table was small, hence no sequential scans.
     """
     settings = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
-    return asyncpg.create_pool(
+    return request_pool(
         dsn,
-        min_size=1,
-        max_size=size,
+        size,
         max_inactive_connection_lifetime=0,  # a timer less for each use; plans are worth keeping
         reset=_as_it_is,
         server_settings=settings,

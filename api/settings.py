@@ -25,6 +25,7 @@ KNOWN = frozenset(
 )  # fmt: skip
 ORIGIN = "anamnesis.invalid"
 SENDER = f"anamnesis@{ORIGIN}"
+_CODE = re.compile(r"[A-Z][A-Z0-9]{1,15}")
 _ADDRESS = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
 _NAME = re.compile(r"[A-Za-z0-9.-]+(/[A-Za-z0-9._-]+)*")
 BESIDE = frozenset(
@@ -225,8 +226,10 @@ def _years(name: str, given: Mapping[str, str]) -> Mapping[str, int]:
     found = {}
     for word in given.get(name, "").split():
         kind, _, years = word.partition("=")
-        if not (kind and years.isascii() and years.isdigit() and len(years) <= 3):
-            raise SettingUnclear(PREFIX + name, "everything=7 audit=12, in years")
+        known = kind in ("everything", "audit") or _CODE.fullmatch(kind)
+        if not (known and years.isascii() and years.isdigit() and len(years) <= 3):
+            words = "everything=7 audit=12 HIV=10, in years, codes in capitals"
+            raise SettingUnclear(PREFIX + name, words)
         found[kind] = int(years)
     return found
 

@@ -33,7 +33,7 @@ from adapters.proofs.notes import (
     VerifierKey,
 )
 from api.house import House, ended
-from api.settings import Settings
+from api.settings import Settings, SettingUnclear
 
 _PURPOSE = "log-head"
 
@@ -64,7 +64,11 @@ def _outlets(settings: Settings, pool: asyncpg.Pool) -> list[Outlet]:
     if settings.heads_file is not None:
         outlets.append(FileOutlet(settings.heads_file))
     if settings.heads_store is not None:
-        outlets.append(StoreOutlet(settings.heads_store))
+        try:
+            outlets.append(StoreOutlet(settings.heads_store))
+        except ValueError as error:
+            wanted = f"the URL of an object store ({error})"
+            raise SettingUnclear("ANAMNESIS_HEADS_STORE", wanted) from None
     if settings.heads_mail_hours:
         outlets.append(MailOutlet(pool, settings.heads_mail_hours))
     return outlets
@@ -75,6 +79,7 @@ async def signing(house: House) -> AsyncIterator[HeadDuty]:
     """Heads are signed while the context is open, by this process or another one beside it."""
     dsn = house.settings.role_dsn("worker")
     async with asyncpg.create_pool(dsn, min_size=0, max_size=2) as pool:
+        _outlets(house.settings, pool)  # a setting that is wrong ends the start
         signer_of = partial(head_signer, house, pool)
         duty = HeadDuty(signer_of, lambda: asyncpg.connect(dsn))
         task = asyncio.create_task(duty.run(await house.tenants()), name="heads")

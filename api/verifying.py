@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from adapters.keys import KeptKey
 from adapters.postgres.verification import verify
 from adapters.proofs.anchors import Anchor
 from adapters.proofs.findings import Verification
@@ -21,8 +20,5 @@ async def verification(
 ) -> Verification:
     """Check all of one tenant's log. Raises TenantUnknown."""
 
-    async def kept(keys: set[str]) -> dict[str, KeptKey | None]:
-        return await house.keys.kept(tenant, keys)
-
     dsn = house.settings.role_dsn("auditor")
-    return await verify(dsn, tenant, kept, moved, anchors=anchors)
+    return await verify(dsn, tenant, house.keys, moved, anchors=anchors)

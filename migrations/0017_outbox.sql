@@ -24,6 +24,7 @@ CREATE TABLE effect (
   due timestamptz NOT NULL,
   state text COLLATE "C" NOT NULL DEFAULT 'waiting'
     CHECK (state IN ('waiting', 'sending', 'done', 'dropped', 'parked', 'dead')),
+  marked boolean NOT NULL DEFAULT false,
   attempts integer NOT NULL DEFAULT 0,
   holder uuid,
   leased_until timestamptz,
@@ -32,6 +33,7 @@ CREATE TABLE effect (
   PRIMARY KEY (tenant, id)
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN effect.state IS 'sending: handed over, or the process died meanwhile';
+COMMENT ON COLUMN effect.marked IS 'whether it was ever begun to be sent';
 COMMENT ON COLUMN effect.attempts IS 'failures that were answered; a crash is none';
 COMMENT ON COLUMN effect.error IS 'the class of the error, never its text (no PHI)';
 CREATE INDEX effect_due ON effect (tenant, due, id) WHERE state IN ('waiting', 'sending');

@@ -3,6 +3,7 @@
 from adapters.backup.copies import copy_keys, copy_objects, prune_keys
 from adapters.backup.database import (
     BackupFailed,
+    LogGap,
     ProgramsMissing,
     base_backup,
     followed,
@@ -14,6 +15,7 @@ from adapters.backup.manifest import BackupDamaged, Manifest
 __all__ = [
     "BackupDamaged",
     "BackupFailed",
+    "LogGap",
     "Manifest",
     "ProgramsMissing",
     "base_backup",

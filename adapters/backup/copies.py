@@ -11,12 +11,14 @@ from pathlib import Path
 from adapters.keys.files import sync_folder
 
 DAY_SECONDS = 86_400
+KEY_ID_BYTES = 36
 KEYS = "keys-*.sqlite3"
+DRAFTS = ".keys-*.unfinished"
 Moved = Callable[[int, int], None]
 
 
 def copy_objects(objects: Path, into: Path, moved: Moved) -> int:
-    """Copy the objects that are not there yet; how many. An object never changes.
+    """Copy the objects that are not there yet, or under another key; how many.
 
     Interrupted, the next run copies the rest.
     """
@@ -24,7 +26,7 @@ def copy_objects(objects: Path, into: Path, moved: Moved) -> int:
     copied = 0
     for count, file in enumerate(files, 1):
         target = into / file.relative_to(objects)
-        if not target.exists():
+        if not _same_key(file, target):
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = target.with_name(f".{target.name}.unfinished")
             shutil.copyfile(file, draft)
@@ -32,6 +34,14 @@ def copy_objects(objects: Path, into: Path, moved: Moved) -> int:
             copied += 1
         moved(count, len(files))
     return copied
+
+
+def _same_key(file: Path, copy: Path) -> bool:
+    """Whether there is a copy, sealed by the same key: an object begins with its key's id."""
+    if not copy.exists():
+        return False
+    with file.open("rb") as one, copy.open("rb") as other:
+        return one.read(KEY_ID_BYTES) == other.read(KEY_ID_BYTES)
 
 
 def copy_keys(store: Path, folder: Path, stamp: str) -> Path:
@@ -55,13 +65,21 @@ def copy_keys(store: Path, folder: Path, stamp: str) -> Path:
 def prune_keys(folder: Path, days: int) -> list[Path]:
     """Delete copies of the key store that are older than so many days: they undo erasures.
 
-    The newest one stays. Gives those that are gone.
+    The newest one stays, whatever its age. Gives those that are gone.
     """
     copies = sorted(folder.glob(KEYS), key=lambda file: file.stat().st_mtime)
     old = time.time() - days * DAY_SECONDS
     gone = [file for file in copies[:-1] if file.stat().st_mtime < old]
-    for file in gone:
-        # Overwritten first, as far as the disk lets us.
-        file.write_bytes(bytes(file.stat().st_size))
-        file.unlink()
+    for file in (*gone, *(one for one in folder.glob(DRAFTS) if one.stat().st_mtime < old)):
+        _shred(file)
+    sync_folder(folder)
     return gone
+
+
+def _shred(file: Path) -> None:
+    """Overwritten in place first, as far as the disk lets us."""
+    with file.open("r+b") as content:
+        content.write(bytes(file.stat().st_size))
+        content.flush()
+        os.fsync(content.fileno())
+    file.unlink()

@@ -7,13 +7,19 @@ what was committed in those moments and no more.
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+SLOT: Final = "anamnesis_backup"
 PROGRAMS = ("pg_basebackup", "pg_verifybackup", "pg_receivewal")
+_STARTED = re.compile(r"START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)")
+_SEGMENT = re.compile(r"[0-9A-F]{24}")
 _KILOBYTES = re.compile(r"(\d+)/(\d+) kB")
 RECOVERY = """
 # Written by `anamnesis restore lay`: read the write-ahead log that was followed, to its end.
@@ -25,6 +31,11 @@ Moved = Callable[[int, int], None]
 
 class ProgramsMissing(Exception):
     """PostgreSQL's programs are not there. Install its client package, or name the folder."""
+
+
+class LogGap(Exception):
+    """The followed log does not go on from this backup: segments are missing. Leave out --wal, or
+    choose a backup that was made after following began."""
 
 
 class BackupFailed(Exception):
@@ -53,11 +64,12 @@ async def base_backup(binaries: Path, dsn: str, into: Path, moved: Moved) -> Non
     try:
         await _run(
             [
-                *(binaries / "pg_basebackup", "--dbname", dsn, "--pgdata", draft),
+                *(binaries / "pg_basebackup", "--dbname", _open(dsn), "--pgdata", draft),
                 *("--wal-method=stream", "--checkpoint=fast", "--progress", "--no-password"),
                 "--manifest-checksums=SHA256",
             ],
             moved,
+            _secret(dsn),
         )
         await _run([binaries / "pg_verifybackup", "--quiet", draft], moved)
         await asyncio.to_thread(draft.rename, into)
@@ -72,9 +84,15 @@ async def followed(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The write-ahead log goes into the folder, flushed as it comes, while the context is open."""
     await asyncio.to_thread(into.mkdir, mode=0o700, parents=True, exist_ok=True)
+    # A slot: what was not followed yet is kept by the server, also while nobody follows.
+    slot: list[str | Path] = [
+        *(binaries / "pg_receivewal", "--dbname", _open(dsn), f"--slot={SLOT}", "--no-password")
+    ]
+    await _run([*slot, "--create-slot", "--if-not-exists"], _unmoved, _secret(dsn))
     child = await asyncio.create_subprocess_exec(
-        *(str(binaries / "pg_receivewal"), "--dbname", dsn, "--directory", str(into)),
-        *("--synchronous", "--status-interval=1", "--no-password"),
+        *map(str, slot),
+        *("--directory", str(into), "--synchronous", "--status-interval=1"),
+        env={**os.environ, **_secret(dsn)},
     )
     try:
         yield child
@@ -90,6 +108,8 @@ def laid_out(backup: Path, data: Path, wal: Path | None) -> None:
     With `wal` the server reads the followed log to its end when it starts. Raises FileExistsError
     where the directory is there already.
     """
+    if wal is not None:
+        _check_whole(backup / "database" / "backup_label", wal)
     draft = data.with_name(f".{data.name}.unfinished")
     if data.exists():
         raise FileExistsError(data)
@@ -103,10 +123,52 @@ def laid_out(backup: Path, data: Path, wal: Path | None) -> None:
     draft.rename(data)
 
 
-async def _run(command: list[str | Path], moved: Moved) -> None:
+def _check_whole(label: Path, wal: Path) -> None:
+    """Raises LogGap unless the segments follow one another from where the backup began."""
+    started = _STARTED.search(label.read_text())
+    names = {file.name.removesuffix(".partial") for file in wal.iterdir()}
+    segments = sorted(name for name in names if _SEGMENT.fullmatch(name))
+    if started is None or started[1] not in segments:
+        raise LogGap(label.parent.parent.name)
+    later = segments[segments.index(started[1]) :]
+    timeline, number = later[0][:8], _numbered(later[0])
+    for step, name in enumerate(later):
+        if name[:8] == timeline and _numbered(name) != number + step:
+            raise LogGap(name)
+
+
+def _numbered(segment: str) -> int:
+    """Which segment of its timeline it is, for segments of 16 MiB."""
+    return int(segment[8:16], 16) * 256 + int(segment[16:], 16)
+
+
+def _open(dsn: str) -> str:
+    """The DSN without its password, which others could list."""
+    parts = urlsplit(dsn)
+    where = parts.netloc.rpartition("@")[2]
+    who = f"{quote(unquote(parts.username), safe='')}@" if parts.username else ""
+    return urlunsplit(parts._replace(netloc=f"{who}{where}"))
+
+
+def _secret(dsn: str) -> Mapping[str, str]:
+    """The password as libpq takes it from the environment."""
+    password = urlsplit(dsn).password
+    return {} if password is None else {"PGPASSWORD": unquote(password)}
+
+
+def _unmoved(_done: int, _total: int) -> None:
+    """There is nothing to tell."""
+
+
+async def _run(
+    command: list[str | Path], moved: Moved, secret: Mapping[str, str] | None = None
+) -> None:
     """Run a program; its words go to ours only where it fails, its figures to `moved`."""
     child = await asyncio.create_subprocess_exec(
-        *map(str, command), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+        *map(str, command),
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        env={**os.environ, **(secret or {})},
     )
     said = ""
     try:

@@ -112,7 +112,7 @@ class Dispatcher:
             if kind is None or carrier is None:
                 raise NotConnected
             effect: Effect = codec.decode_value(kind, one.data)
-            if one.doubtful and not await self._goes_on(one, carrier, effect):
+            if one.marked and not await self._goes_on(one, carrier, effect):
                 return None
             return one, effect, await carrier.prepare(one.tenant, effect)
         except NotWanted:
@@ -126,12 +126,12 @@ class Dispatcher:
         return None
 
     async def _goes_on(self, one: Pending, carrier: Carrier, effect: Effect) -> bool:
-        """Whether an effect that is in doubt is sent again."""
+        """Whether an effect that was begun before is sent again."""
         ident = one.id.hex()
         if await self._reports.has(one.tenant, carrier.report(ident, effect, "", None), ident):
             await self._effects.settle(one, "done")
             return False
-        if type(effect).in_doubt == "park":
+        if one.doubtful and type(effect).in_doubt == "park":
             await self._effects.settle(one, "parked", error="InDoubt")
             return False
         return True
@@ -164,9 +164,9 @@ class Dispatcher:
         attempts = one.attempts + 1
         if not failure.for_good and attempts <= len(PAUSES_MINUTES):
             due = datetime.now(UTC) + _pause(one.id, attempts)
-            await self._effects.settle(
-                one, "waiting", error=failure.error, attempts=attempts, due=due
-            )
+            # What was in doubt before it could be looked at stays so.
+            state = "sending" if one.doubtful and carrier is None else "waiting"
+            await self._effects.settle(one, state, error=failure.error, attempts=attempts, due=due)
             await self._jobs.wake(due)
             return
         if carrier is not None and effect is not None:

@@ -22,9 +22,13 @@ CLAIM = """UPDATE effect e SET holder = $2,
       AND NOT EXISTS (SELECT FROM dispatch d WHERE d.tenant = $1 AND d.paused)
     ORDER BY due, id LIMIT $3 FOR UPDATE SKIP LOCKED) AS c
   WHERE e.tenant = $1 AND e.id = c.id
-  RETURNING e.id, e.name, e.data, e.state, e.attempts, e.due"""
-SENDING = """UPDATE effect SET state = 'sending' WHERE tenant = $1 AND id = ANY($3::bytea[])
-  AND holder = $2 AND leased_until > clock_timestamp() RETURNING id"""
+  RETURNING e.id, e.name, e.data, e.state, e.marked, e.attempts, e.due"""
+SENDING = """UPDATE effect SET state = 'sending', marked = true,
+    leased_until = clock_timestamp() + make_interval(secs => $4)
+  WHERE tenant = $1 AND id = ANY($3::bytea[]) AND holder = $2
+    AND leased_until > clock_timestamp()
+    AND NOT EXISTS (SELECT FROM dispatch d WHERE d.tenant = $1 AND d.paused)
+  RETURNING id"""
 SETTLED = """UPDATE effect SET state = $4, error = $5, attempts = $6, due = coalesce($7, due),
     holder = NULL, leased_until = NULL,
     settled_at = CASE WHEN $4 IN ('waiting', 'sending') THEN NULL ELSE clock_timestamp() END
@@ -38,19 +42,26 @@ DECIDED = """UPDATE effect SET state = $3, due = clock_timestamp(), attempts = 0
     leased_until = NULL WHERE tenant = $1 AND id = $2 AND state IN ('parked', 'dead')"""
 PAUSED = """INSERT INTO dispatch (tenant, paused) VALUES ($1, $2)
   ON CONFLICT (tenant) DO UPDATE SET paused = excluded.paused"""
+DUE = """SELECT count(*) FROM effect
+  WHERE tenant = $1 AND state IN ('waiting', 'sending') AND due <= clock_timestamp()"""
 DROPPED = """UPDATE effect SET state = 'dropped', settled_at = clock_timestamp()
   WHERE tenant = $1 AND state IN ('waiting', 'sending') AND due <= clock_timestamp()"""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A claimed effect. `doubtful`: somebody began to send it and nobody knows how it ended."""
+    """A claimed effect.
+
+    `doubtful`: somebody began to send it and nobody knows how it ended; `marked`: it was begun at
+    some time.
+    """
 
     tenant: str
     id: bytes
     name: str
     data: bytes
     doubtful: bool
+    marked: bool
     attempts: int
     due: datetime
 
@@ -86,6 +97,7 @@ class Effects:
                 row["name"],
                 row["data"],
                 row["state"] == "sending",
+                row["marked"],
                 row["attempts"],
                 row["due"],
             )
@@ -95,7 +107,7 @@ class Effects:
 
     async def sending(self, tenant: str, idents: Sequence[bytes]) -> set[bytes]:
         """Mark them as being sent, durably; those that are still this process' to send."""
-        rows = await self._changed(tenant, SENDING, self._holder, list(idents))
+        rows = await self._changed(tenant, SENDING, self._holder, list(idents), self._lease_s)
         return {row["id"] for row in rows}
 
     async def settle(
@@ -129,6 +141,11 @@ class Effects:
             await connection.execute(SET_TENANT, tenant)
             done = await connection.execute(DECIDED, tenant, bytes.fromhex(ident), state)
             return bool(done.endswith(" 1"))
+
+    async def due(self, tenant: str) -> int:
+        """How many effects are due."""
+        (row,) = await tenant_rows(self._pool, tenant, DUE, tenant)
+        return int(row[0])
 
     async def pause(self, tenant: str, *, paused: bool, drop_due: bool = False) -> int:
         """Hold effects back or carry them out again; how many of those due were given up."""

@@ -2,7 +2,7 @@
 
 Effects and position are written in one durable transaction. It is no projection: nothing rebuilds
 it, and a reaction that is new begins at the head, so that history sends nothing. An effect's id is
-a hash of the event's position, the reaction and its place in what that yielded.
+a hash of the event's id, the reaction and its place in what that yielded.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import structlog
 from adapters import codec
 from adapters.keys.tree import KeyTree
 from adapters.postgres.incoming import Incoming, Span, head_of, read
-from adapters.postgres.listening import listening
+from adapters.postgres.listening import CLOSE_SECONDS, listening
 from adapters.postgres.tenant import SET_TENANT
 from domain.kernel.effect import Effect, Later, Reaction
 
@@ -50,8 +50,11 @@ class Row(NamedTuple):
     due: datetime
 
 
-def effect_id(tenant: str, reaction: str, *place: int) -> bytes:
-    """16 bytes that stand for one effect of one reaction: the same whenever it is yielded."""
+def effect_id(tenant: str, reaction: str, *place: object) -> bytes:
+    """16 bytes that stand for one effect of one reaction: the same whenever it is yielded.
+
+    `place` begins with the id of the event: positions come again after a restore with loss.
+    """
     named = "/".join((tenant, reaction, *map(str, place)))
     return sha256(f"effect/{named}".encode()).digest()[:ID_BYTES]
 
@@ -85,7 +88,7 @@ class Outbox:
                     listener = await listening(connect, self._heard, "outbox.deaf")
                 try:
                     await self._round(await tenants())
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except Exception as error:  # it outlives whatever it meets
                     _log.warning("outbox.failed", error=type(error).__name__)
                 if not self._dirty and not self._stopping:
                     with contextlib.suppress(TimeoutError):
@@ -94,7 +97,7 @@ class Outbox:
         finally:
             if listener is not None:
                 with contextlib.suppress(Exception):
-                    await listener.close()
+                    await listener.close(timeout=CLOSE_SECONDS)
 
     def stop(self) -> None:
         """Let `run` end after the round that is under way."""
@@ -160,7 +163,7 @@ def _followed(tenant: str, event: Incoming, reaction: Reaction) -> list[Row]:
         return []
     return [
         row_of(
-            effect_id(tenant, reaction.name, event.position, place),
+            effect_id(tenant, reaction.name, event.recorded.header.event, place),
             reaction.name,
             event.position,
             one if isinstance(one, Later) else Later(event.recorded.committed_at, one),

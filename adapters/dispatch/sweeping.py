@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
-import asyncpg
 import structlog
 
 from adapters.dispatch.carrying import MOST, Dispatcher
@@ -32,7 +31,7 @@ class Sweeper:
                 try:
                     for tenant in await tenants():
                         await self._swept(tenant)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except Exception as error:  # it outlives whatever a connection or the log meets
                     _log.warning("dispatch.failed", error=type(error).__name__)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(SWEEP_SECONDS):

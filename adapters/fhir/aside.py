@@ -42,18 +42,23 @@ async def set_aside(desk: Desk, entry: Entry, reason: str, at: str | None = None
         desk.settle("waiting", entry)
         desk.waiting.add(entry.index)
     else:
-        desk.settled.add(entry.index)
-        desk.tally.problems.append(
-            Problem(
-                file=desk.received.file,
-                entry=entry.index,
-                type=entry.resource_type,
-                reason=reason,
-                at=at,
-            )
-        )
+        count(desk, entry, reason, at)
     if desk.quiet is not None and reason not in desk.quiet:
         await remember(desk, entry, reason, at)
+
+
+def count(desk: Desk, entry: Entry, reason: str, at: str | None = None) -> None:
+    """Count an entry that is not filed."""
+    desk.settled.add(entry.index)
+    desk.tally.problems.append(
+        Problem(
+            file=desk.received.file,
+            entry=entry.index,
+            type=entry.resource_type,
+            reason=reason,
+            at=at,
+        )
+    )
 
 
 async def remember(desk: Desk, entry: Entry, reason: str, at: str | None = None) -> None:

@@ -47,9 +47,13 @@ class _Capturing:
         self.wishes.append(command)
         return Receipt(tenant="", first=None, last=None, streams=(str(uuid4()),))
 
-    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> None:
+    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> list[str]:
         """As the platform does."""
-        await self._intake.keep(contents, under)
+        return await self._intake.keep(contents, under)
+
+    async def discard(self, objects: Sequence[str]) -> None:
+        """As the platform does."""
+        await self._intake.discard(objects)
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """As the platform does."""

@@ -32,7 +32,7 @@ class Desk:
     observations that it takes with it; `visits` the chart of each encounter filed; `settled` the
     entries that are filed or set aside, `waiting` those of them without their patient; `written`
     counts the versions that this import wrote of a resource; `quiet` are reasons that are on record
-    already, None for all of them.
+    already, None for all of them; `fresh` are the objects that each entry brought.
     """
 
     received: Received
@@ -53,6 +53,7 @@ class Desk:
     waiting: set[int] = field(default_factory=set)
     kept_open: frozenset[str] = frozenset()
     quiet: frozenset[str] | None = frozenset()
+    fresh: dict[int, list[str]] = field(default_factory=dict)
 
     async def chart(self, subject: Reference | None) -> str:
         """The patient's chart. Raises Unusable where it is not known."""
@@ -101,7 +102,8 @@ class Desk:
         """
         labels = [label for entry in entries for label in self.labels(entry)]
         contents = [(entry.content, self._scope(entry)) for entry in entries]
-        await self.intake.keep(contents, Under(chart, category(labels), alone))
+        fresh = await self.intake.keep(contents, Under(chart, category(labels), alone))
+        self.fresh.setdefault(entries[0].index, []).extend(fresh)
 
     def _scope(self, entry: Entry) -> str:
         """Directory entries are shared; all else belongs to the bundle's patients."""

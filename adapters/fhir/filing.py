@@ -14,7 +14,7 @@ from adapters.fhir.mapping.values import Unusable
 from adapters.fhir.reading import Entry, Malformed
 from domain.care import ReportEncounter
 from domain.directory import ListOrganization, ListPractitioner
-from domain.kernel.refusal import Refusal
+from domain.kernel.refusal import RecordErased, Refusal
 from domain.prescriptions import ReportPrescription
 from domain.registry import ReportPatient
 
@@ -22,7 +22,8 @@ from domain.registry import ReportPatient
 async def file_entry(desk: Desk, entry: Entry) -> None:
     """File one entry, or set it aside with the reason.
 
-    Reasons are `malformed`, those of Unusable, and the codes of refusals.
+    Reasons are `malformed`, those of Unusable, and the codes of refusals. What was erased is
+    counted, and nothing of it is kept.
     """
     try:
         await FILED_BY[entry.resource_type](desk, entry)
@@ -31,6 +32,10 @@ async def file_entry(desk: Desk, entry: Entry) -> None:
         await aside.set_aside(desk, entry, "malformed", error.at)
     except Unusable as error:
         await aside.set_aside(desk, entry, error.reason)
+    except RecordErased as refusal:
+        # Kept for a repair, it would be what was erased.
+        await desk.intake.discard(desk.fresh.pop(entry.index, []))
+        aside.count(desk, entry, refusal.code)
     except Refusal as refusal:
         await aside.set_aside(desk, entry, refusal.code)
 

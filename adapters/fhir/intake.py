@@ -52,12 +52,15 @@ class Intake(Protocol):
     async def do(self, command: Command[Any], key: str) -> Receipt:
         """Perform the command under an idempotency key. Raises a Refusal."""
 
-    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> None:
+    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> list[str]:
         """Store received bytes sealed, once.
 
         Each comes with a scope, which keeps equal bytes of different patients apart, so that each
-        has its own object.
+        has its own object. Gives the ids of those that are new. Raises RecordErased.
         """
+
+    async def discard(self, objects: Sequence[str]) -> None:
+        """Let go of what was stored for something that is not filed."""
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """Object id and keyed digest that `keep` gives these bytes; the same every time."""

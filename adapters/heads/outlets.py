@@ -90,9 +90,10 @@ class StoreOutlet:
 
     async def put(self, tenant: str, note: Note) -> None:
         """See Outlet."""
-        size, signed = Checkpoint.of(note.text).size, len(note.signatures)
-        # A head that witnesses have cosigned is another object.
-        path, line = f"{tenant}/{size:020d}-{signed}.jsonl", head_line(tenant, note).encode()
+        head, signed = Checkpoint.of(note.text), len(note.signatures)
+        # Another head of the same size, and one that witnesses have cosigned, are other objects.
+        name = f"{head.size:020d}-{head.root[:8].hex()}-{signed}"
+        path, line = f"{tenant}/{name}.jsonl", head_line(tenant, note).encode()
         try:
             await obstore.put_async(self._store, path, line, mode="create", use_multipart=False)
         except AlreadyExistsError:

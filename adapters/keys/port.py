@@ -1,6 +1,6 @@
 """The key store as the tree sees it: records of wrapped keys, and the port that keeps them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -30,7 +30,8 @@ class KeyRecord:
 class Tombstone:
     """The order to destroy a key and all below it, with the erasure event that demands it.
 
-    `signature` is by a key of the tenant, so that nobody else can have ordered it.
+    As kept with one of these keys, `signature` is the tenant's over the order and that key, so that
+    nobody else can have ordered it, nor turn it against another key.
     """
 
     key_id: str
@@ -84,11 +85,18 @@ class KeyStore(Protocol):
         """The order that destroyed each of these keys, which may name one above it."""
         ...
 
-    async def destroy(self, tombstone: Tombstone) -> frozenset[str]:
+    async def below(self, tenant: str, key_id: str) -> frozenset[str]:
+        """A key and all below it; nothing where there is none."""
+        ...
+
+    async def destroy(
+        self, tombstone: Tombstone, signatures: Mapping[str, bytes]
+    ) -> frozenset[str]:
         """Destroy a key and all below it, durably; the ids concerned. Idempotent; of several orders
         the last one is kept, as when a log was restored from before the first.
 
-        Raises KeyMissing, and KeyDestructionIncomplete when it has to be repeated.
+        `signatures` has one for each of them. Raises KeyMissing, KeyUnsigned where one is new, and
+        KeyDestructionIncomplete when it has to be repeated.
         """
         ...
 

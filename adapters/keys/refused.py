@@ -70,6 +70,10 @@ class _OneKey(KeyRefused):
         return self.subject
 
 
+class KeyUnsigned(_OneKey):
+    """Somebody made this key below the one that is destroyed. Ask once more what is below it."""
+
+
 class KeyMissing(_OneKey):
     """No such key in this tenant.
 

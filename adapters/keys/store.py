@@ -7,7 +7,7 @@ running share the next one. Several processes may share the file; open it after 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -73,9 +73,15 @@ class SqliteKeyStore:
         """The order that destroyed each of these keys. See KeyStore."""
         return await self._run(self._table.tombstones, tenant, tuple(key_ids))
 
-    async def destroy(self, tombstone: Tombstone) -> frozenset[str]:
+    async def below(self, tenant: str, key_id: str) -> frozenset[str]:
+        """A key and all below it. See KeyStore."""
+        return await self._run(self._table.below, tenant, key_id)
+
+    async def destroy(
+        self, tombstone: Tombstone, signatures: Mapping[str, bytes]
+    ) -> frozenset[str]:
         """Destroy a key and all below it. See KeyStore."""
-        return await self._run(self._table.destroy, tombstone)
+        return await self._run(self._table.destroy, tombstone, signatures)
 
     async def close(self) -> None:
         """Finish what was put and close the file."""

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Final
 
 from adapters.keys.files import publish
 from adapters.keys.port import KeyRecord, Kind, Tombstone
-from adapters.keys.refused import KeyDestroyed, KeyDestructionIncomplete, KeyMissing
+from adapters.keys.refused import KeyDestroyed, KeyDestructionIncomplete, KeyMissing, KeyUnsigned
 
 BUSY_MILLISECONDS: Final = 10_000
 """How long to wait for another process's transaction."""
@@ -170,16 +170,22 @@ class KeyTable:
         found = self._connection.execute(_TOMBSTONES, (tenant, json.dumps(key_ids)))
         return {row[0]: Tombstone(*row[1:]) for row in found}
 
-    def destroy(self, tombstone: Tombstone) -> frozenset[str]:
+    def below(self, tenant: str, key_id: str) -> frozenset[str]:
+        """A key and all below it. See KeyStore."""
+        found = self._connection.execute(_BELOW, (tenant, key_id))
+        return frozenset(key_id for (key_id,) in found)
+
+    def destroy(self, tombstone: Tombstone, signatures: Mapping[str, bytes]) -> frozenset[str]:
         """Destroy a key and all below it. See KeyStore."""
         with self._transaction():
-            found = self._connection.execute(_BELOW, (tombstone.tenant, tombstone.key_id))
-            below = tuple(key_id for (key_id,) in found)
+            below = self.below(tombstone.tenant, tombstone.key_id)
             if not below:
                 raise KeyMissing(tombstone.key_id)
+            if unsigned := below - signatures.keys():
+                raise KeyUnsigned(min(unsigned))
             self._connection.executemany(
                 _ORDERED,
-                [(key_id, *astuple(tombstone)) for key_id in below],
+                [(key_id, *astuple(tombstone)[:-1], signatures[key_id]) for key_id in below],
             )
             self._connection.executemany(
                 "UPDATE key SET wrapped = zeroblob(length(wrapped)) WHERE id = ?",
@@ -188,7 +194,7 @@ class KeyTable:
         busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise KeyDestructionIncomplete(tombstone.key_id)
-        return frozenset(below)
+        return below
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

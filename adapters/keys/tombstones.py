@@ -6,12 +6,12 @@ the database nor the key store holds open.
 """
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import replace
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from adapters.keys.port import KeptKey, KeyRecord, KeyStore, Tombstone
+from adapters.keys.port import KeptKey, KeyStore, Tombstone
+from adapters.keys.refused import KeyUnsigned
 from adapters.keys.seal import bound
 
 Secret = Callable[[str, str], Awaitable[bytes]]
@@ -25,35 +25,44 @@ class Tombstones:
         self._store = store
         self._secret = secret
 
-    async def ordered(self, tenant: str, key_id: str, event_id: str, position: int) -> Tombstone:
-        """The signed order to destroy a key for the erasure event at this position."""
+    async def destroy(
+        self, tenant: str, key_id: str, event_id: str, position: int
+    ) -> frozenset[str]:
+        """Destroy a key and all below it for the erasure event at this position; their ids.
+
+        Raises as KeyStore.destroy, but for KeyUnsigned.
+        """
         order = Tombstone(key_id, tenant, event_id, position)
         key = await self._key(tenant)
-        return replace(order, signature=key.sign(_signed(order)))
+        while True:
+            below = await self._store.below(tenant, key_id)
+            signatures = {one: key.sign(_signed(one, order)) for one in below}
+            try:
+                return await self._store.destroy(order, signatures)
+            except KeyUnsigned:
+                continue
 
     async def kept(self, tenant: str, key_ids: Collection[str]) -> dict[str, KeptKey | None]:
-        """What the store has of each key; an order that nobody signed, or of another, is none."""
+        """What the store has of each key; an order that nobody signed for it is none."""
         records = await self._store.load(tenant, key_ids)
         gone = [key_id for key_id in key_ids if key_id in records and records[key_id].destroyed]
         orders = await self._store.tombstones(tenant, gone) if gone else {}
         valid = {
-            key_id: order
-            for key_id, order in orders.items()
-            if order.key_id in _above(key_id, records) and await self._is_ours(order)
+            key_id: order for key_id, order in orders.items() if await self._is_ours(key_id, order)
         }
         return {
             key_id: KeptKey(
-                records[key_id].commitment, records[key_id].destroyed, valid.get(key_id)
+                records[key_id].commitment, bool(records[key_id].destroyed), valid.get(key_id)
             )
             if key_id in records
             else None
             for key_id in key_ids
         }
 
-    async def _is_ours(self, order: Tombstone) -> bool:
+    async def _is_ours(self, key_id: str, order: Tombstone) -> bool:
         key = (await self._key(order.tenant)).public_key()
         try:
-            key.verify(order.signature, _signed(order))
+            key.verify(order.signature, _signed(key_id, order))
         except InvalidSignature:
             return False
         return True
@@ -62,15 +71,6 @@ class Tombstones:
         return Ed25519PrivateKey.from_private_bytes(await self._secret(tenant, "tombstone"))
 
 
-def _above(key_id: str, records: dict[str, KeyRecord]) -> set[str]:
-    """The key and all above it."""
-    found: set[str] = set()
-    at: str | None = key_id
-    while at is not None and at in records and at not in found:
-        found.add(at)
-        at = records[at].parent
-    return found
-
-
-def _signed(order: Tombstone) -> bytes:
-    return bound("tombstone", order.tenant, order.key_id, order.event_id, str(order.position))
+def _signed(key_id: str, order: Tombstone) -> bytes:
+    told = (order.tenant, key_id, order.key_id, order.event_id, str(order.position))
+    return bound("tombstone", *told)

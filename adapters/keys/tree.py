@@ -133,8 +133,7 @@ class KeyTree:
         Raises KeyMissing, KeyStoreUnavailable, and KeyDestructionIncomplete: then repeat it.
         """
         try:
-            order = await self._tombstones.ordered(tenant, key_id, event_id, position)
-            gone = await self._store.destroy(order)
+            gone = await self._tombstones.destroy(tenant, key_id, event_id, position)
         except KeyDestructionIncomplete:
             self.revoke(tenant, (key_id,))
             raise

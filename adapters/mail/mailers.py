@@ -57,7 +57,7 @@ class SmtpPlace:
 
     @classmethod
     def of(cls, url: str) -> "SmtpPlace":
-        """The place that a URL names. Raises ValueError."""
+        """The place that a URL names. Raises ValueError, also for a bad port."""
         parts = urlsplit(url)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise ValueError("smtp://user@host:587 or smtps://host:465")
@@ -94,9 +94,12 @@ class SmtpMailer:
         )
         try:
             async with client:
-                await client.send_message(mail, recipients=list(message.to))
-        except aiosmtplib.SMTPResponseException as refusal:
+                refused, _ = await client.send_message(mail, recipients=list(message.to))
+        except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as refusal:
             raise Failed(f"Smtp{refusal.code}", for_good=500 <= refusal.code < 600) from None
+        except aiosmtplib.SMTPResponseException as refusal:
+            # Of the connection or the password, not of this message: it may be mended.
+            raise Failed(f"Smtp{refusal.code}") from None
         except aiosmtplib.SMTPRecipientsRefused as refusal:
             codes = {one.code for one in refusal.recipients}
             raise Failed("SmtpRecipients", for_good=all(c >= 500 for c in codes)) from None
@@ -104,6 +107,9 @@ class SmtpMailer:
             raise Failed(type(error).__name__) from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise InDoubtNow(type(error).__name__) from None
+        if refused:
+            # Those who got it tell a second copy by its id.
+            raise Failed("SmtpRecipients")
         return str(mail["Message-ID"])
 
 

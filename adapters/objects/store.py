@@ -4,7 +4,7 @@ An object is sealed whole with a data key and bound to tenant and object id, so 
 does not open. Its reference holds a random id and the hash of the *sealed* bytes: the hash of a
 plaintext would let anyone who sees the reference confirm a guess of a short document.
 
-Path: tenant / first two digits of the id / next two / id. Written once, never replaced.
+Path: tenant / first two digits of the id / next two / id. Written once; only `rehome` replaces.
 """
 
 import asyncio
@@ -115,8 +115,8 @@ class ObjectStore:
             raise ObjectMissing(ref.id) from None
         return await _sized(len(sealed), _open, tenant, ref, sealed, key)
 
-    async def keep(self, tenant: str, object_id: str, data: bytes, key: DataKey) -> None:
-        """Seal and keep `data` under an id that the caller derives from it; once, durable.
+    async def keep(self, tenant: str, object_id: str, data: bytes, key: DataKey) -> bool:
+        """Seal and keep `data` under an id that the caller derives from it; whether it is new.
 
         The key's id stands before the sealed bytes. An object that exists already is left as it
         is: the same id stands for the same data. Raises ObjectNameInvalid.
@@ -129,7 +129,22 @@ class ObjectStore:
                 self._backend, path, content, mode="create", use_multipart=False
             )
         except AlreadyExistsError:
-            return
+            return False
+        if self._disk is not None:
+            await self._disk.flush(path)
+        return True
+
+    async def rehome(
+        self, tenant: str, object_id: str, find: Callable[[str], Awaitable[DataKey]], key: DataKey
+    ) -> None:
+        """Seal an object of `keep` with another key, in its place: it belongs elsewhere now.
+
+        Raises as `fetch`.
+        """
+        data = await self.fetch(tenant, object_id, find)
+        path = _path(tenant, object_id)
+        sealed, _ = await _sized(len(data), _seal, tenant, object_id, data, key)
+        await obstore.put_async(self._backend, path, key.id.encode() + sealed, use_multipart=False)
         if self._disk is not None:
             await self._disk.flush(path)
 

@@ -15,6 +15,7 @@ from adapters.keys.tree import KeyTree
 from adapters.postgres.tenant import tenant_rows
 from adapters.postgres.trail import Trail
 from domain.audit import Selection
+from domain.identity import AccountOpened
 from domain.kernel.event import Event, Recorded, event_type
 from domain.kernel.values import Source
 from domain.registry import ChartOpened, number_of
@@ -24,12 +25,10 @@ PERSONS = "SELECT person::text FROM model.registry_link WHERE tenant = $1 AND ch
 TIES = """SELECT
   (SELECT count(*) FROM model.registry_link WHERE tenant = $1 AND person = $2::uuid
     AND chart <> $3::uuid) AS charts,
-  (SELECT count(*) FROM model.consent_grant WHERE tenant = $1 AND grantee = $2::uuid) AS grants,
-  (SELECT count(*) FROM model.identity_account WHERE tenant = $1 AND person = $2::uuid
-    AND practitioner IS NOT NULL) AS practices"""
-ACCOUNTS = (
-    "SELECT account::text FROM model.identity_account WHERE tenant = $1 AND person = $2::uuid"
-)
+  (SELECT count(*) FROM model.consent_grant WHERE tenant = $1 AND grantee = $2::uuid
+    AND (until IS NULL OR until > clock_timestamp())) AS grants"""
+KIN = """SELECT survivor::text FROM model.registry_merge WHERE tenant = $1 AND chart = $2::uuid
+  UNION SELECT chart::text FROM model.registry_merge WHERE tenant = $1 AND survivor = $2::uuid"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +55,8 @@ class Held:
     sources: frozenset[str]
     number: str | None
     """What the chart is known by, for the event that opened it."""
+    refiled: str | None
+    """The chart that what is withdrawn was filed in instead."""
 
 
 class Holdings:
@@ -88,9 +89,26 @@ class Holdings:
         if len(persons) != 1:
             return ()
         person = persons[0][0]
-        if any((await self._fetch(TIES, person, chart))[0].values()):
+        accounts = await self._accounts(person)
+        ties = any((await self._fetch(TIES, person, chart))[0].values())
+        if ties or any(practises for _, practises in accounts):
             return ()
-        return (person, *(row[0] for row in await self._fetch(ACCOUNTS, person)))
+        return (person, *(account for account, _ in accounts))
+
+    async def kin(self, chart: str) -> tuple[str, ...]:
+        """The charts that merges made one patient's with it."""
+        return tuple(row[0] for row in await self._fetch(KIN, chart))
+
+    async def _accounts(self, person: str) -> list[tuple[str, bool]]:
+        """Every account that a person ever had, and whether it is of a practitioner."""
+        found = []
+        positions = await self._trail.positions(Selection(), types={AccountOpened.type_name})
+        for low in range(0, len(positions), PORTION):
+            for one in await self._trail.events(positions[low : low + PORTION]):
+                event = one.event
+                if isinstance(event, AccountOpened) and event.person == person:
+                    found.append((one.header.stream, event.practitioner is not None))
+        return found
 
     async def _selected(
         self, selection: Selection, types: Collection[str] | None = None
@@ -123,6 +141,7 @@ def _held(recorded: Recorded) -> Held:
         objects=frozenset(_objects(event)),
         sources=frozenset(source_key(one.system, one.type, one.id) for one in sources),
         number=number_of(event.identifier) if isinstance(event, ChartOpened) else None,
+        refiled=getattr(event, "refiled", None),
     )
 
 

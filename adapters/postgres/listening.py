@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import structlog
 
+CLOSE_SECONDS = 2.0
+"""Whoever is gone does not say goodbye."""
 LOG_CHANNEL = "anamnesis_log"
 """Each payload says, a line each, which tenants' logs have grown and how far; empty: many have."""
 _log = structlog.get_logger("anamnesis.listening")

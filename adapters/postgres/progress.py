@@ -3,14 +3,21 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import asyncpg
+import structlog
+
+from adapters.postgres.away import AWAY
 
 CHANNEL = "anamnesis_progress"
 POLL_SECONDS = 0.05
 WAIT_SECONDS = 5.0
 """How long a wait lasts unless its caller says."""
+LISTEN_SECONDS = 0.5
+CLOSE_SECONDS = 2.0
+_log = structlog.get_logger("anamnesis.progress")
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 class PositionTimeout(Exception):
@@ -31,10 +38,36 @@ class Progress:
         self._listener: asyncpg.Connection | None = None
         self.waits = 0
 
-    async def listen(self, connection: asyncpg.Connection) -> None:
-        """Hear of progress on this connection, which stays with the caller."""
+    @contextlib.asynccontextmanager
+    async def listening(self, connect: Connect) -> AsyncIterator[None]:
+        """Hear of progress while the context is open, on another connection when one is lost."""
+        await self._listen(connect)
+        task = asyncio.create_task(self._keep_listening(connect), name="progress-listener")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            if self._listener is not None:
+                with contextlib.suppress(Exception):
+                    await self._listener.close(timeout=CLOSE_SECONDS)
+
+    async def _listen(self, connect: Connect) -> None:
+        connection = await connect()
         await connection.add_listener(CHANNEL, self._heard)
         self._listener = connection
+
+    async def _keep_listening(self, connect: Connect) -> None:
+        while True:
+            await asyncio.sleep(LISTEN_SECONDS)
+            if self._listener is not None and not self._listener.is_closed():
+                continue
+            # What was told meanwhile was not heard: it has to be asked for once.
+            self._reached.clear()
+            try:
+                await self._listen(connect)
+            except AWAY as error:
+                _log.warning("progress.deaf", error=type(error).__name__)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for line in str(payload).splitlines():

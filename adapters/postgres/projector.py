@@ -24,7 +24,7 @@ from adapters.postgres.batch import (
     set_aside,
 )
 from adapters.postgres.incoming import Span, projecting, read
-from adapters.postgres.listening import listening
+from adapters.postgres.listening import CLOSE_SECONDS, listening
 from adapters.postgres.progress import CHANNEL
 from adapters.postgres.transaction import quoted
 from domain.kernel.readmodel import Projection
@@ -81,7 +81,7 @@ class Projector:
         finally:
             if listener is not None:
                 with contextlib.suppress(Exception):
-                    await listener.close()
+                    await listener.close(timeout=CLOSE_SECONDS)
 
     def stop(self) -> None:
         """Let `run` end after the round that is under way."""

@@ -12,18 +12,29 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterator,
+    Sequence,
+)
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
+from typing import Protocol
 from uuid import UUID
 
 import asyncpg
 
-from adapters.codec import UnreadableEvent, decode_header
+from adapters.codec import UnreadableEvent, decode_body, decode_header
+from adapters.keys import KeyRefused
 from adapters.keys.port import KeptKey
+from adapters.keys.tree import Found
+from adapters.postgres.opening import opened_body
 from adapters.proofs.anchors import Anchor, AnchorCheck
 from adapters.proofs.erasures import Ordering
 from adapters.proofs.findings import MOST_FINDINGS, Verification
@@ -51,13 +62,23 @@ STREAM_HEADS = "SELECT uuid_send(stream), version FROM stream_head WHERE tenant 
 LAST_OF_STREAM = """SELECT max(position) FROM event
   WHERE tenant = $1 AND stream = $2 AND position <= $3"""
 DESTROYED = "SELECT key::text, position FROM destroyed_key WHERE tenant = $1"
-ORDERING = """SELECT position, type, header FROM event
-  WHERE tenant = $1 AND position = ANY($2::bigint[])"""
+ERASURES = """SELECT position, version, committed_at, header, context, body FROM event
+  WHERE tenant = $1 AND type = $2 AND position <= $3 ORDER BY position"""
 COMMANDS = """SELECT encode(id, 'hex') AS id, first, last FROM command WHERE tenant = $1
   AND (first < 1 OR last > $2 OR first > last OR (first IS NULL) <> (last IS NULL))
   ORDER BY first LIMIT $3"""
 
-KeptKeys = Callable[[set[str]], Awaitable[dict[str, KeptKey | None]]]
+
+class Keys(Protocol):
+    """What a verification needs of the key tree."""
+
+    async def kept(self, tenant: str, key_ids: Collection[str]) -> dict[str, KeptKey | None]:
+        """What the key store has of each key; see KeyTree.kept."""
+
+    async def by_ids(self, tenant: str, key_ids: Collection[str]) -> dict[str, Found]:
+        """Keys that open what an erasure event says; see KeyTree.by_ids."""
+
+
 Progress = Callable[[int, int], None]
 
 
@@ -77,7 +98,7 @@ class _Source:
 async def verify(
     dsn: str,
     tenant: str,
-    kept: KeptKeys,
+    tree: Keys,
     progress: Progress,
     workers: int | None = None,
     *,
@@ -86,7 +107,7 @@ async def verify(
 ) -> Verification:
     """Check every event up to the head of this moment.
 
-    `dsn` is the auditor's. `kept` says what the key store has of each key (KeyTree.kept).
+    `dsn` is the auditor's. `tree` says what the key store has of each key and opens erasures.
     `progress` gets (events checked, events) after each span of `span` events, a power of two.
     `workers` processes share the spans; None takes one per core, one worker is this process. The
     log must have the roots of its `anchors`. Raises TenantUnknown.
@@ -96,7 +117,7 @@ async def verify(
         head, has_head = await _head(connection, tenant)
         source = _Source(dsn, tenant, await connection.fetchval("SELECT pg_export_snapshot()"))
         whole = WholeCheck(has_head)
-        keys = _Keys(kept)
+        keys = _Keys(tree, tenant)
         progress(0, head.position)
         async with aclosing(_reports(source, _spans(head.position, span), workers)) as reports:
             async for report in reports:
@@ -198,8 +219,9 @@ def _portions(first: int, last: int) -> Iterator[tuple[int, int]]:
 class _Keys:
     """Asks the key store once per key, as far as memory is bounded."""
 
-    def __init__(self, kept: KeptKeys) -> None:
-        self._kept = kept
+    def __init__(self, tree: Keys, tenant: str) -> None:
+        self._tree = tree
+        self._tenant = tenant
         self._known: dict[str, KeptKey | None] = {}
 
     async def check(self, whole: WholeCheck, report: SpanReport) -> None:
@@ -210,7 +232,7 @@ class _Keys:
             self._known.clear()
             unasked = {key for key, _ in found}
         if unasked:
-            self._known.update(await self._kept(unasked))
+            self._known.update(await self._tree.kept(self._tenant, unasked))
         whole.check_keys(found, self._known)
 
     async def conclude(
@@ -218,12 +240,24 @@ class _Keys:
     ) -> None:
         """Compare destroyed keys with the erasure events that order it."""
         destroyed = {row[0]: row[1] for row in await connection.fetch(DESTROYED, tenant)}
-        wanted = {*destroyed.values(), *(order.position for order in whole.erasures.orders)}
-        rows = await connection.fetch(ORDERING, tenant, sorted(wanted))
-        events = {row["position"]: _ordering(row) for row in rows}
-        known = await self._kept(set(destroyed)) if destroyed else {}
+        rows = await connection.fetch(ERASURES, tenant, ChartErased.type_name, position)
+        events = {row["position"]: await self._ordering(row) for row in rows}
+        named = set(destroyed).union(*(event.keys for event in events.values()))
+        known = await self._tree.kept(tenant, named) if named else {}
         for wrong in whole.erasures.close(events, destroyed, known, position):
             whole.note(wrong.position, wrong.code, wrong.detail)
+
+    async def _ordering(self, row: asyncpg.Record) -> Ordering:
+        """An erasure event; one that was tampered with is named by its leaf, and orders nothing."""
+        try:
+            header = decode_header(row["header"])
+            found = await self._tree.by_ids(self._tenant, {header.key})
+            body = opened_body(found[header.key], row["body"], row["header"])
+            event = decode_body(header.type, header.version, body)
+        except (UnreadableEvent, KeyRefused):
+            return Ordering("", frozenset())
+        keys = event.keys if isinstance(event, ChartErased) else ()
+        return Ordering(header.event, frozenset(keys))
 
 
 async def _check_beside(
@@ -232,14 +266,6 @@ async def _check_beside(
     """What stands beside the events: rows outside the head, stream heads, commands."""
     for check in (_check_outside, _check_stream_heads, _check_commands):
         await check(connection, tenant, position, whole)
-
-
-def _ordering(row: asyncpg.Record) -> Ordering:
-    try:
-        header = decode_header(row["header"])
-    except UnreadableEvent:
-        return Ordering("", erases=False)
-    return Ordering(header.event, erases=row["type"] == header.type == ChartErased.type_name)
 
 
 async def _check_anchors(

@@ -16,6 +16,8 @@ from zlib import crc32
 import asyncpg
 import structlog
 
+from adapters.postgres.away import AWAY, COMMAND_SECONDS
+
 _log = structlog.get_logger("anamnesis.writer")
 # Small enough that the next batch is sealed while this one is committed: 128 gave 15.0k/s at 256
 # clients, 512 gave 10.3k/s.
@@ -29,13 +31,8 @@ FAILED = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
-LOST = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-)
+APPEND_SECONDS = 10.0
+"""How long a caller waits. What is committed after that is found under the command's id."""
 CALL = """SELECT * FROM log_append(
   $1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::int[], $6::bool[],
   $7::int[], $8::text[], $9::uuid[], $10::bigint[],
@@ -171,7 +168,11 @@ class Writer:
         waiting = _Waiting(command, asyncio.get_running_loop().create_future())
         self._queues[shard].append(waiting)
         self._wakes[shard].set()
-        return await waiting.answer
+        try:
+            async with asyncio.timeout(APPEND_SECONDS):
+                return await waiting.answer
+        except TimeoutError as error:
+            raise LogUnavailable from error
 
     async def close(self) -> None:
         """Finish what is queued, then stop."""
@@ -261,15 +262,23 @@ class _Session:
                 if self._connection is None or self._call is None:
                     self._connection = await self._connect()
                     self._call = await self._connection.prepare(CALL)
-                rows: list[asyncpg.Record] = await self._call.fetch(*columns)
+                rows: list[asyncpg.Record] = await self._call.fetch(
+                    *columns, timeout=COMMAND_SECONDS
+                )
                 return rows
             except REFUSED:
                 raise
-            except LOST as error:
+            except AWAY as error:
                 lost = error
-                await self.close()
+                self._give_up()
                 await asyncio.sleep(pause)
         raise lost
+
+    def _give_up(self) -> None:
+        """At once: whoever is gone does not say goodbye."""
+        connection, self._connection, self._call = self._connection, None, None
+        if connection is not None:
+            connection.terminate()
 
     async def close(self) -> None:
         connection, self._connection, self._call = self._connection, None, None

@@ -13,10 +13,10 @@ from adapters.proofs.findings import Wrong
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """An event of the log as far as it may order an erasure."""
+    """An erasure event of the log, and the keys that it destroys; unreadable ones name none."""
 
     event_id: str
-    erases: bool
+    keys: frozenset[str]
 
 
 class ErasureCheck:
@@ -52,23 +52,25 @@ class ErasureCheck:
     ) -> Iterator[Wrong]:
         """What is wrong.
 
-        `events` are those at the positions of `orders` and of the rows of `destroyed`, which says
-        what the log refuses to seal with; `kept` is what the key store has of those keys.
+        `events` are all erasure events by position, `destroyed` is what the log refuses to seal
+        with, by the position that it says, `kept` what the key store has of all keys of both.
         """
         for key, position in self._unordered.items():
             yield Wrong(position, "destroyed-key", f"nobody ordered to destroy {key}")
         for order, position in self.orders.items():
-            if order.position > last:
-                continue
-            if events.get(order.position) != Ordering(order.event_id, erases=True):
+            event = events.get(order.position)
+            if order.position <= last and (
+                event is None or event.event_id != order.event_id or order.key_id not in event.keys
+            ):
                 detail = f"no erasure at {order.position} orders to destroy {order.key_id}"
                 yield Wrong(position, "destroyed-key", detail)
-            elif order.key_id not in destroyed:
-                detail = f"the log would take what {order.key_id} seals"
-                yield Wrong(order.position, "destroyed-key", detail)
+        for position, event in events.items():
+            for key in sorted(event.keys):
+                if key not in destroyed:
+                    yield Wrong(position, "destroyed-key", f"the log would take what {key} seals")
+                elif (found := kept.get(key)) is not None and not found.destroyed:
+                    yield Wrong(position, "revived-key", key)
         for key, position in destroyed.items():
-            ordering = events.get(position)
-            if ordering is None or not ordering.erases:
+            event = events.get(position)
+            if event is None or key not in event.keys:
                 yield Wrong(position, "destroyed-key", f"no erasure, and {key} is refused")
-            elif (found := kept.get(key)) is not None and not found.destroyed:
-                yield Wrong(position, "revived-key", key)

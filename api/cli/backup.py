@@ -15,7 +15,16 @@ from adapters.embedded.postgres import wheel_binaries
 from api.cli.place import actionable, house_at, named_operator, operator_actor, placed, settings_at
 from api.cli.progressing import Moved, progress_bar
 from api.house import House, open_house
-from api.restoring import BackedUp, Places, Restored, back_up, finish, rebuild_all
+from api.restoring import (
+    BackedUp,
+    Places,
+    Restored,
+    Standing,
+    assess,
+    back_up,
+    finish,
+    rebuild_all,
+)
 
 KEY_DAYS = 35
 _PROGRAMS = click.option(
@@ -138,15 +147,18 @@ def finish_(accept_lost: bool, as_json: bool, folder: Path, **named: Any) -> Non
     Effects stay held back until `anamnesis effects resume`. Exit 1 when something is wrong.
     """
 
-    async def one(house: House, tenant: str, moved: Moved) -> Restored:
+    async def one(house: House, tenant: str, standing: Standing, moved: Moved) -> Restored:
         who = operator_actor(tenant, named["operator"], named["reason"])
-        return await finish(
-            house, tenant, who, lambda _step, *done: moved(*done), accept_lost=accept_lost
-        )
+        return await finish(house, tenant, standing, who, lambda _step, *done: moved(*done))
 
     async def run(moved: Moved) -> list[Restored]:
         async with house_at(folder) as house:
-            done = [await one(house, tenant, moved) for tenant in await house.tenants()]
+            # Every log is looked at before anything is written to one.
+            standings = {
+                tenant: await assess(house, tenant, accept_lost=accept_lost)
+                for tenant in await house.tenants()
+            }
+            done = [await one(house, *each, moved) for each in standings.items()]
             await rebuild_all(house, lambda _step, *steps: moved(*steps))
             return done
 

@@ -13,6 +13,7 @@ import msgspec
 
 from adapters.dispatch import Effects, Stuck
 from api.cli.place import named_operator, only_tenant, operator_actor, placed, settings_at
+from api.dispatch import written
 from api.house import House, open_house
 from domain.audit import DecideEffect, SwitchDispatch, trail_of
 from domain.kernel.context import Actor
@@ -102,7 +103,11 @@ async def _switched(
     async def switch(house: House, table: Effects, chosen: str) -> int:
         who = operator_actor(chosen, *named)
         trail = trail_of(who, house.log.now())
-        wish = SwitchDispatch(trail=trail, paused=paused, reason=named[1])
+        dropped = 0
+        if drop_due:
+            await written(house, chosen)
+            dropped = await table.due(chosen)
+        wish = SwitchDispatch(trail=trail, paused=paused, reason=named[1], dropped=dropped)
         await _noted(house, wish, who)
         return await table.pause(chosen, paused=paused, drop_due=drop_due)
 

@@ -1,7 +1,7 @@
 """`anamnesis erase|hold|lift-hold|reopen CHART`: what is destroyed for good, what must be kept."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from api.erasing import Wanted, certified
 from api.erasing import erase as erased
 from api.erasing import reopen as reopened
 from api.house import House
-from domain.audit import EVERYTHING, LiftHold, PlaceHold
+from domain.audit import AUDIT, EVERYTHING, LiftHold, PlaceHold
 from domain.kernel.refusal import NotFound
 
 
@@ -51,12 +51,16 @@ def erase(chart: str, yes: bool, certificate: Path | None, as_json: bool, **name
     if not yes:
         click.confirm(f"Erase {named['item'] or named['scope']} of {chart} for good?", abort=True)
     told, note = asyncio.run(_erase(chart, named))
-    if certificate is not None:
-        certificate.write_text(note, "utf-8")
     if as_json:
         click.echo(msgspec.json.encode({**told, "certificate": note}))
     else:
         click.echo(note)
+    if certificate is not None:
+        try:
+            certificate.write_text(note, "utf-8")
+        except OSError as error:
+            words = f"the certificate cannot be written there: {type(error).__name__}"
+            raise click.ClickException(words) from error
 
 
 async def _erase(chart: str, named: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -65,7 +69,7 @@ async def _erase(chart: str, named: dict[str, Any]) -> tuple[dict[str, Any], str
         who = operator_actor(tenant, named["operator"], named["reason"])
         item = None if named["item"] is None else await _item(house, tenant, named["item"])
         wanted = Wanted(chart=await revealed(house, tenant, chart), scope=named["scope"], item=item)
-        years = house.settings.retention.get(named["scope"], 0)
+        years = _years(house.settings.retention, wanted)
         with progress_bar("erasing") as moved:
             done = await erased(house, wanted, named["basis"], who, _steps(moved), years)
         note = await certified(house, done)
@@ -78,6 +82,12 @@ async def _item(house: House, tenant: str, record: str) -> str:
         return (await ids_of(house, tenant)).reveal("record", record)
     except NotFound:
         raise click.UsageError("an entry is record_...") from None
+
+
+def _years(retention: Mapping[str, int], wanted: Wanted) -> int:
+    """How long the deployment keeps what is meant; a part for no less than everything."""
+    own = 0 if wanted.item is not None else retention.get(wanted.scope, 0)
+    return own if wanted.scope == AUDIT else max(own, retention.get(EVERYTHING, 0))
 
 
 def _steps(moved: Callable[[int, int], None]) -> Callable[[str, int, int], None]:

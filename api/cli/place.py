@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 
-from adapters.backup import BackupDamaged, BackupFailed, ProgramsMissing
+from adapters.backup import BackupDamaged, BackupFailed, LogGap, ProgramsMissing
 from adapters.embedded import EmbeddedServerError, start_postgres
 from adapters.heads import HeadsUnreadable, KeptHeadDamaged, LogForked
 from adapters.heads.tiling import TilesStale
@@ -25,7 +25,7 @@ from api.apart import ProjectorNotStarted
 from api.erasing.carrying import StillFiling
 from api.exporting import ExportRefused, NothingToExport, SigningBusy
 from api.house import ClockSkew, House, open_house, projecting
-from api.restoring import EventsLost, KeysBeside
+from api.restoring import CopyDiverged, EventsLost, KeysBeside
 from api.serving import PortTaken
 from api.settings import SettingMissing, Settings, SettingUnclear, SettingUnknown
 from api.signing import HeadsMissing
@@ -38,8 +38,8 @@ RUNNING = "running.json"
 ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
-    BackupDamaged, BackupFailed, ClockSkew, EmbeddedServerError, EventsLost, ExportRefused,
-    HeadsMissing, HeadsUnreadable, KeptHeadDamaged,
+    BackupDamaged, BackupFailed, ClockSkew, CopyDiverged, EmbeddedServerError, EventsLost,
+    ExportRefused, HeadsMissing, HeadsUnreadable, KeptHeadDamaged, LogGap,
     KeyRefused, KeysBeside, KeyUnreadable, LogForked, LogUnavailable, NothingToExport, PortTaken,
     PositionTimeout, ProgramsMissing, ProjectorNotStarted, RebuildUnderWay, SettingMissing,
     SettingUnclear,

@@ -7,9 +7,11 @@ import asyncpg
 
 from adapters.keys import KeyTree, RootFiles, SqliteKeyStore
 from adapters.postgres.migrate import migrations_at_hand
+from adapters.postgres.opening import open_events
 from api.doctor.diagnosis import Check, Seen, expect
 from api.house import MAX_SKEW_SECONDS, POOL_SIZE, ROOT
 from api.settings import ROLES, Settings
+from domain.audit import ChartErased, ErasureCarriedOut, Keeping
 from projections.catalogue import PROJECTIONS
 
 OLDEST = 150000
@@ -29,7 +31,8 @@ UNSIGNED = """SELECT tenant FROM log_head h WHERE position > 0
   ORDER BY tenant"""
 
 
-DESTROYED = "SELECT key::text FROM destroyed_key WHERE tenant = $1"
+ERASURES = """SELECT position, version, committed_at, header, context, body FROM event
+  WHERE tenant = $1 AND type = ANY($2::text[]) ORDER BY position"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +148,22 @@ async def _tenant_keys(at: Surgery) -> Seen:
 
 
 async def _erasures(at: Surgery) -> Seen:
-    """Keys that the log destroyed and the key store still has."""
-    store = SqliteKeyStore(at.settings.keys / "keys.sqlite3")
-    left = 0
+    """Charts of which a tombstone is not carried out."""
+    store, left = SqliteKeyStore(at.settings.keys / "keys.sqlite3"), 0
     try:
+        keys = KeyTree(RootFiles(at.settings.keys / ROOT), store)
         for tenant in await _open_tenants(at):
-            rows = await at.owner.fetch(DESTROYED, tenant)
-            found = await store.load(tenant, [row["key"] for row in rows])
-            left += sum(row["key"] in found and not found[row["key"]].destroyed for row in rows)
+            kinds = [ChartErased.type_name, ErasureCarriedOut.type_name]
+            rows = await at.owner.fetch(ERASURES, tenant, kinds)
+            states: dict[str, Keeping] = {}
+            for one in await open_events(tenant, rows, keys):
+                stream = one.header.stream
+                state = states.get(stream, Keeping.initial(stream))
+                states[stream] = state.evolve(one.event)
+            left += sum(bool(state.under_way) for state in states.values())
     finally:
         await store.close()
-    words = f"{left} keys are not destroyed yet"
+    words = f"{left} erasures are not carried out yet"
     return expect(not left, "every erasure is carried out", words)
 
 

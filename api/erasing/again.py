@@ -5,50 +5,79 @@ log does not have; each gets a tombstone in this log, and the store's order is s
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from adapters.keys import KeyDestroyed, KeyRecord
 from adapters.postgres.holdings import Holdings
 from api.erasing.carrying import Carrier, Done, Moved
-from api.erasing.planning import Plan, Wanted
+from api.erasing.planning import CLASS, Plan, Wanted
 from api.house import House
 from domain.kernel.context import Actor
 from domain.records import ResourceSetAside
 
+PART = "part"
+"""The scope of what was erased of a chart that lives on; which part, nobody knows any more."""
 BASIS = "an erasure that is later than the backup"
 OF_PERSONS = frozenset({"person", "identity"})
 
 
-async def erase_again(house: House, who: Actor, keys: Collection[str], moved: Moved) -> int:
-    """Carry the erasures of these keys out once more; how many charts they concern."""
+async def erase_again(
+    house: House, who: Actor, groups: Mapping[str, Collection[str]], moved: Moved
+) -> int:
+    """Carry erasures out once more, of these keys by their charts; how many charts they concern.
+
+    Whoever decided them asked for holds and retention then.
+    """
     carrier, tenant = Carrier(house, who, moved), who.tenant
     objects = await _brought_back(house, tenant)
-    groups = await _by_chart(house, tenant, keys)
-    records = await house.keys.records(tenant, keys)
-    holdings = Holdings(house.auditor, house.keys, tenant)
     for chart, group in groups.items():
-        owners = {records[key].owner for key in group} - {tenant}
-        held = [one async for portion in holdings.of_chart(chart) for one in portion]
-        held += await holdings.sealed_with(ResourceSetAside.type_name, set(group))
-        plan = Plan(
-            keys=set(group),
-            objects=objects,
-            streams={chart, *owners, *(one.stream for one in held)},
-            commands={one.command for one in held},
-            types={one.type for one in held},
-            events=len(held),
-        )
-        wanted, done = Wanted(chart=chart), Done()
-        await carrier.order(wanted, plan, BASIS, 0)
-        tombstones = await carrier.tombstones(chart)
+        wanted, plan = await planned(house, tenant, chart, group)
+        plan.objects, objects = objects, set()
+        done = Done()
+        await carrier.order(wanted, plan, BASIS, 0, again=True)
+        tombstones = await carrier.tombstones(chart, wanted.told)
         await carrier.delete(plan, tombstones[-1].position, done)
         await carrier.destroy(tombstones, done)
-        await carrier.conclude(wanted, plan, len(tombstones), done)
-        objects = set()
+        await carrier.conclude(wanted, plan, tombstones, done)
     return len(groups)
 
 
-async def _by_chart(house: House, tenant: str, keys: Collection[str]) -> dict[str, list[str]]:
+async def planned(
+    house: House, tenant: str, chart: str, keys: Collection[str]
+) -> tuple[Wanted, Plan]:
+    """All of a chart, where its base class is gone; else a part, and the chart lives on."""
+    records = await house.keys.records(tenant, keys)
+    group = [records[key] for key in keys]
+    holdings = Holdings(house.auditor, house.keys, tenant)
+    held = [one async for portion in holdings.of_chart(chart) for one in portion]
+    aside = await holdings.sealed_with(ResourceSetAside.type_name, set(keys))
+    above = await house.keys.records(tenant, {one.key for one in held})
+    sealed = [
+        one
+        for one in held
+        if one.key in above and not {one.key, above[one.key].parent}.isdisjoint(keys)
+    ]
+    plan = Plan(
+        keys=set(keys),
+        streams={one.stream for one in aside},
+        commands={one.command for one in (*aside, *sealed)},
+        types={one.type for one in held},
+        events=len(held),
+        owners=(chart,),
+    )
+    whole = any(
+        one.kind == "compartment" and one.owner == chart and one.key_class == CLASS for one in group
+    )
+    if not whole:
+        return Wanted(chart=chart, scope=PART), plan
+    others = {one.owner for one in group} - {tenant, chart}
+    plan.owners = (chart, *sorted(others))
+    plan.streams |= {*plan.owners, *(one.stream for one in held)}
+    plan.commands |= {one.command for one in held}
+    return Wanted(chart=chart), plan
+
+
+async def by_chart(house: House, tenant: str, keys: Collection[str]) -> dict[str, list[str]]:
     """The keys by the chart of the erasure that destroyed them."""
     kept = await house.keys.kept(tenant, keys)
     records = await house.keys.records(tenant, keys)

@@ -4,19 +4,24 @@ Each step can be repeated, so that whatever interrupts it, the same command fini
 refuses what would be sealed with those keys from the tombstone on (docs/adr/0023).
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
 import asyncpg
 
+from adapters.keys import DataKey, KeyDestroyed
+from adapters.objects import ObjectMissing
+from adapters.postgres.holdings import Holdings
 from adapters.postgres.rebuild import Rebuild
 from adapters.postgres.sealing import Sealer
 from adapters.postgres.tenant import SET_TENANT
 from api.erasing.certificate import Certificate, certificate
-from api.erasing.planning import Plan, Planner, Wanted
+from api.erasing.planning import CLASS, Home, Plan, Planner, Wanted
 from api.house import House
 from domain.audit import (
+    EVERYTHING,
     CarryOutErasure,
     ChartErased,
     EraseChart,
@@ -26,13 +31,16 @@ from domain.audit import (
     keeping_stream,
 )
 from domain.kernel.context import Actor
-from domain.kernel.event import Recorded
+from domain.kernel.event import Recorded, event_types
 from domain.kernel.perform import Receipt, Request
 from projections.catalogue import PROJECTIONS
 
 MOST_KEYS = 1_000
 """Keys that one tombstone names: an event has at most 64 KiB."""
 MOST_ROUNDS = 5
+OF_PERSONS = {
+    name for name, kind in event_types().items() if kind.key_class in ("person", "identity")
+}
 FORGET = "SELECT log_forget($1, $2, $3::uuid[], $4::bytea[], $5::bytea[])"
 Moved = Callable[[str, int, int], None]
 
@@ -60,10 +68,11 @@ async def erase(
     """
     carrier = Carrier(house, who, moved)
     planner, done = Planner(house, who.tenant), Done()
+    await _check_kin(house, who.tenant, wanted.chart)
     plan = await planner.plan(wanted)
     for _ in range(MOST_ROUNDS):
         await carrier.order(wanted, plan, basis, years)
-        tombstones = await carrier.tombstones(wanted.chart)
+        tombstones = await carrier.tombstones(wanted.chart, wanted.told)
         if not tombstones:
             raise NothingToErase()
         await carrier.delete(plan, tombstones[-1].position, done)
@@ -74,8 +83,8 @@ async def erase(
         plan = again
     else:
         raise StillFiling(wanted.chart)
-    await carrier.rebuild(plan, done)
-    await carrier.conclude(wanted, plan, len(tombstones), done)
+    await carrier.rebuild(plan, tombstones, done)
+    await carrier.conclude(wanted, plan, tombstones, done)
     return await certificate(house, who.tenant, wanted.chart)
 
 
@@ -83,13 +92,33 @@ async def reopen(house: House, chart: str, scope: str, who: Actor) -> Receipt:
     """Let facts of an erased scope be filed again. Raises NothingErased."""
     wish = ReopenChart(chart=chart, scope=scope, reason=who.reason or "")
     receipt = await house.do(Request(command=wish, actor=who, key=str(uuid4())))
-    newest = {
-        place.key_class: place for place in await house.keys.places(who.tenant, chart)
-    }  # in order of epochs
-    for key_class, place in newest.items():
-        if place.destroyed:
+    carrier = Carrier(house, who, lambda *_: None)
+    gone = {key for one in await carrier.tombstones(chart, scope) for key in keys_of(one)}
+    newest = {place.key_class: place for place in await house.keys.places(who.tenant, chart)}
+    for key_class, place in newest.items():  # of each class the last epoch
+        if place.destroyed and place.id in gone:
             await house.keys.open_epoch(who.tenant, chart, key_class)
     return receipt
+
+
+async def _check_kin(house: House, tenant: str, chart: str) -> None:
+    """A hold on one chart of a patient holds those that were merged with it. Raises UnderHold."""
+    for kin in await Holdings(house.auditor, house.keys, tenant).kin(chart):
+        (await keeping(house, tenant, kin)).check_free()
+
+
+async def keeping(house: House, tenant: str, chart: str) -> Keeping:
+    """What is to be kept and what was erased of a chart."""
+    recall = await house.log.recall(tenant, b"", b"", [keeping_stream(chart)])
+    state = Keeping.initial(recall.streams[0].id)
+    for recorded in recall.streams[0].events:
+        state = state.evolve(recorded.event)
+    return state
+
+
+def keys_of(tombstone: Recorded) -> tuple[str, ...]:
+    """The keys that a tombstone names."""
+    return tombstone.event.keys if isinstance(tombstone.event, ChartErased) else ()
 
 
 class Carrier:
@@ -101,7 +130,9 @@ class Carrier:
         self._tenant = who.tenant
         self._moved = moved
 
-    async def order(self, wanted: Wanted, plan: Plan, basis: str, years: int) -> None:
+    async def order(
+        self, wanted: Wanted, plan: Plan, basis: str, years: int, *, again: bool = False
+    ) -> None:
         """The tombstones of these keys."""
         keys = sorted(plan.keys)
         for low in range(0, max(len(keys), 1), MOST_KEYS):
@@ -112,19 +143,31 @@ class Carrier:
                     basis=basis,
                     reason=self._who.reason or "",
                     keys=tuple(keys[low : low + MOST_KEYS]),
+                    owners=plan.owners,
+                    objects=len(plan.objects) if low == 0 else 0,
                     newest=plan.newest,
                     years=years,
+                    again=again,
                 )
             )
 
-    async def tombstones(self, chart: str) -> list[Recorded]:
-        """Those of a chart, oldest first."""
+    async def tombstones(self, chart: str, scope: str) -> list[Recorded]:
+        """Those of a chart and a scope, oldest first."""
         recall = await self._house.log.recall(self._tenant, b"", b"", [keeping_stream(chart)])
         events = recall.streams[0].events
-        return [recorded for recorded in events if isinstance(recorded.event, ChartErased)]
+        return [
+            recorded
+            for recorded in events
+            if isinstance(recorded.event, ChartErased) and recorded.event.scope == scope
+        ]
 
     async def delete(self, plan: Plan, tombstone: int, done: Done) -> None:
-        """What is found only while the keys still open it: received bytes and reservations."""
+        """What is found only while the keys still open it: received bytes and reservations.
+
+        Bytes that something else names get a key there first.
+        """
+        for ident, home in sorted(plan.rehomed.items()):
+            await self._rehome(ident, home)
         for count, ident in enumerate(sorted(plan.objects), 1):
             done.objects += await self._house.objects.delete(self._tenant, ident)
             self._moved("objects", count, len(plan.objects))
@@ -141,22 +184,33 @@ class Carrier:
         finally:
             await connection.close()
 
+    async def _rehome(self, ident: str, home: Home) -> None:
+        keys, tenant = self._house.keys, self._tenant
+
+        async def find(key: str) -> DataKey:
+            return await keys.by_id(tenant, key)
+
+        key_class = await keys.class_of(tenant, CLASS, home.category)
+        with contextlib.suppress(KeyDestroyed, ObjectMissing):
+            key = await keys.item(tenant, home.chart, key_class)
+            await self._house.objects.rehome(tenant, ident, find, key)
+
     async def destroy(self, tombstones: list[Recorded], done: Done) -> None:
         """Every key that a tombstone names, and all below it."""
         orders = [
             (key, recorded.header.event, recorded.position)
             for recorded in tombstones
-            if isinstance(recorded.event, ChartErased)
-            for key in recorded.event.keys
+            for key in keys_of(recorded)
         ]
         for count, order in enumerate(orders, 1):
             await self._house.keys.destroy(self._tenant, *order)
             self._moved("keys", count, len(orders))
         done.keys = len(orders)
 
-    async def rebuild(self, plan: Plan, done: Done) -> None:
+    async def rebuild(self, plan: Plan, tombstones: list[Recorded], done: Done) -> None:
         """The read models of what was erased: their old files are gone, not only their rows."""
-        concerned = [one for one in PROJECTIONS if not plan.types.isdisjoint(one.types)]
+        types = plan.types | (OF_PERSONS if _takes_persons(tombstones) else set())
+        concerned = [one for one in PROJECTIONS if not types.isdisjoint(one.types)]
         dsn = self._house.settings.role_dsn("projector")
         async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
             for count, projection in enumerate(concerned, 1):
@@ -165,19 +219,24 @@ class Carrier:
                 self._moved("read models", count, len(concerned))
         done.models = tuple(one.name for one in concerned)
 
-    async def conclude(self, wanted: Wanted, plan: Plan, tombstones: int, done: Done) -> None:
-        """On record that it is done."""
+    async def conclude(
+        self, wanted: Wanted, plan: Plan, tombstones: list[Recorded], done: Done
+    ) -> None:
+        """On record that it is done; what a run before this one did stands in the tombstones."""
+        erased = [one.event for one in tombstones if isinstance(one.event, ChartErased)]
+        whole = wanted.item is None and wanted.scope == EVERYTHING
         await self._do(
             CarryOutErasure(
                 chart=wanted.chart,
                 scope=wanted.told,
-                tombstones=tombstones,
+                tombstones=len(tombstones),
                 events=plan.events,
-                account_kept=len(plan.owners) == 1 and wanted.item is None,
+                account_kept=whole and not _takes_persons(tombstones),
                 keys=done.keys,
-                objects=done.objects,
+                objects=sum(event.objects for event in erased),
                 reservations=done.reservations,
                 models=done.models,
+                left=plan.left,
             )
         )
 
@@ -185,13 +244,11 @@ class Carrier:
         await self._house.do(Request(command=command, actor=self._who, key=str(uuid4())))
 
 
-async def unfinished(house: House, tenant: str, chart: str) -> bool:
-    """Whether a tombstone of the chart is not carried out."""
-    recall = await house.log.recall(tenant, b"", b"", [keeping_stream(chart)])
-    state = Keeping.initial(recall.streams[0].id)
-    for recorded in recall.streams[0].events:
-        state = state.evolve(recorded.event)
-    return len(state.erased) > state.carried_out
+def _takes_persons(tombstones: list[Recorded]) -> bool:
+    """Whether the chart's person goes along, as the tombstones say."""
+    return any(
+        isinstance(one.event, ChartErased) and len(one.event.owners) > 1 for one in tombstones
+    )
 
 
 def _silent(_done: int, _total: int) -> None:

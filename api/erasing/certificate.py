@@ -65,12 +65,15 @@ async def certificate(house: House, tenant: str, chart: str) -> Certificate:
     done = [one.event for one in events if isinstance(one.event, ErasureCarriedOut)]
     if not done:
         raise NothingToErase()
-    tombstones = [one for one in events if isinstance(one.event, ChartErased)]
+    scope = done[-1].scope
+    tombstones = [
+        one for one in events if isinstance(one.event, ChartErased) and one.event.scope == scope
+    ]
     places = await house.keys.places(tenant, chart)
     return Certificate(
         tenant=tenant,
         chart=chart,
-        scope=done[-1].scope,
+        scope=scope,
         tombstones=tuple((one.header.event, one.position, one.committed_at) for one in tombstones),
         keys=done[-1].keys,
         objects=done[-1].objects,
@@ -91,6 +94,15 @@ def _remains(done: ErasureCarriedOut, places: Sequence[KeyRecord], now: datetime
         yield "what was not asked to be erased of this chart"
     if done.account_kept:
         yield "the person's account, where they have one: they have another chart or act for others"
+    if done.left:
+        yield (
+            f"{done.left} earlier statements of this, from before it was labelled so: only an"
+            " erasure of the whole chart takes them"
+        )
+    yield (
+        "what was received and named no patient, and decisions about matching charts, by ids: the"
+        " organisation's"
+    )
     yield "copies of the key store from before, which must be deleted within their backup window"
 
 

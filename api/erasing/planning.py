@@ -4,20 +4,20 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
+from typing import NamedTuple
 
 from adapters.keys import DataKey, KeyRecord
 from adapters.postgres.holdings import Held, Holdings, codes_of
 from api.house import House
 from domain.audit import AUDIT, EVERYTHING, NoKeyOfItsOwn
 from domain.kernel.command import Reserved
-from domain.kernel.event import event_types
 from domain.kernel.refusal import NotFound
+from projections.catalogue import PERMISSIONS
 
 CLASS = "clinical"
 """The class whose compartments have sensitive categories."""
-_OF_PERSONS = {
-    name for name, kind in event_types().items() if kind.key_class in ("person", "identity")
-}
+MODELS = ("audit", *PERMISSIONS)
+"""What has to be read before anything is decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,20 @@ class Wanted:
         return self.item or self.scope
 
 
+class Home(NamedTuple):
+    """Where an object belongs, too."""
+
+    chart: str
+    category: str
+
+
 @dataclass(slots=True)
 class Plan:
     """What there is of it.
 
     `newest` is the time of the last event, `streams` those whose reservations go, `commands` those
-    whose answers go, `owners` whose compartments go.
+    whose answers go, `owners` whose compartments go. `rehomed` are objects that something else
+    names, which get a key there; `left` are earlier statements without the label.
     """
 
     keys: set[str] = field(default_factory=set)
@@ -47,10 +55,12 @@ class Plan:
     streams: set[str] = field(default_factory=set)
     reserved: set[Reserved] = field(default_factory=set)
     commands: set[str] = field(default_factory=set)
+    rehomed: dict[str, Home] = field(default_factory=dict)
     types: set[str] = field(default_factory=set)
     newest: datetime | None = None
     owners: tuple[str, ...] = ()
     events: int = 0
+    left: int = 0
 
 
 class Planner:
@@ -63,35 +73,70 @@ class Planner:
 
     async def plan(self, wanted: Wanted) -> Plan:
         """Raises NotFound for a chart without events, and NoKeyOfItsOwn."""
-        await self._house.progress.reach_head(self._tenant, ("audit", "registry"), seconds=60)
+        await self._house.progress.reach_head(self._tenant, MODELS, seconds=60)
         held = [one async for portion in self._holdings.of_chart(wanted.chart) for one in portion]
         if not held:
             raise NotFound()
         plan = Plan(events=len(held), types={one.type for one in held})
+        chosen = await self._chosen(wanted, held, plan)
+        plan.newest = max((one.at for one in chosen), default=None)
+        plan.objects = {ident for one in chosen for ident in one.objects}
+        # The same wish again is decided anew: what is erased stays so.
+        plan.commands = {one.command for one in chosen}
+        if wanted.item is None and wanted.scope != AUDIT:
+            await self._set_aside(chosen, plan)
+        if wanted.item is None and wanted.scope == EVERYTHING:
+            await self._whole(held, plan)
+        await self._share(held, chosen, plan)
+        await self._keys_of_objects(plan)
+        return plan
+
+    async def _chosen(self, wanted: Wanted, held: list[Held], plan: Plan) -> list[Held]:
+        """The events that are erased; `plan` gets their keys and whose they are."""
         if wanted.item is not None:
             chosen = [one for one in held if one.stream == wanted.item]
             plan.keys = _keys_of_item(chosen)
-        else:
-            plan.owners = await self._owners(wanted)
-            places = [
-                place
-                for owner in plan.owners
-                for place in await self._house.keys.places(self._tenant, owner)
-            ]
-            plan.keys = {place.id for place in await self._in_scope(wanted.scope, places, held)}
-            chosen = await self._sealed_below(held, plan.keys)
-        plan.newest = max((one.at for one in chosen), default=None)
-        plan.objects = {ident for one in chosen for ident in one.objects}
-        if wanted.item is None and wanted.scope != AUDIT:
-            await self._set_aside(chosen, plan)
-        if wanted.scope == EVERYTHING and wanted.item is None:
-            plan.streams |= {*plan.owners, *(one.stream for one in held)}
-            plan.types |= _OF_PERSONS if len(plan.owners) > 1 else set()
-            numbers = {one.number for one in held if one.number is not None}
-            plan.commands |= {one.command for one in held}
-            plan.reserved = {Reserved("registry.person-of-chart", number) for number in numbers}
-        await self._keys_of_objects(plan)
-        return plan
+            return chosen
+        plan.owners = await self._owners(wanted)
+        places = [
+            place
+            for owner in plan.owners
+            for place in await self._house.keys.places(self._tenant, owner)
+        ]
+        plan.keys = {place.id for place in await self._in_scope(wanted.scope, places, held)}
+        chosen = await self._sealed_below(held, plan.keys)
+        if wanted.scope in (EVERYTHING, AUDIT):
+            return chosen
+        # What is sensitive now was stated before it was known to be.
+        streams = {one.stream for one in chosen}
+        earlier = [one for one in held if one.stream in streams and one not in chosen]
+        plan.keys |= {one.key for one in earlier if one.alone}
+        plan.left = sum(one.states and not one.alone for one in earlier)
+        return [*chosen, *(one for one in earlier if one.alone)]
+
+    async def _whole(self, held: list[Held], plan: Plan) -> None:
+        """What goes with all of a chart: reservations, and the answers to commands."""
+        others = [one for owner in plan.owners[1:] for one in await self._holdings.of_stream(owner)]
+        plan.streams |= {*plan.owners, *(one.stream for one in held)}
+        plan.types |= {one.type for one in others}
+        plan.commands |= {one.command for one in (*held, *others)}
+        numbers = {one.number for one in held if one.number is not None}
+        plan.reserved = {Reserved("registry.person-of-chart", number) for number in numbers}
+
+    async def _share(self, held: list[Held], chosen: list[Held], plan: Plan) -> None:
+        """Objects that live on: other events of the chart, or the right chart of it, name them."""
+        streams = {one.stream for one in chosen}
+        others = [one for one in held if one.stream not in streams]
+        for chart in {one.refiled for one in held if one.refiled is not None}:
+            async for portion in self._holdings.of_chart(chart):
+                others += portion
+        plan.rehomed = {
+            ident: Home(one.chart, one.category)
+            for one in others
+            if one.chart is not None
+            for ident in one.objects & plan.objects
+        }
+        plan.objects -= plan.rehomed.keys()
 
     async def _owners(self, wanted: Wanted) -> tuple[str, ...]:
         if wanted.scope != EVERYTHING:

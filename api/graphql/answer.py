@@ -14,14 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
+import structlog
 from graphql import ExecutionResult
 from starlette.types import Message, Send
 
+from adapters.keys import KeyStoreUnavailable, RootUnavailable
+from adapters.postgres.away import AWAY
 from api.graphql.context import (
     AuditUnavailable,
     PositionInvalid,
     PositionTimeout,
     Unauthenticated,
+    Unreachable,
 )
 from api.graphql.faults import (
     MASKED,
@@ -37,7 +41,9 @@ from domain.kernel.refusal import Refusal
 
 _encode = msgspec.json.Encoder().encode
 _MOST_LOGGED = 20
-_WHOLE = (AuditUnavailable, PositionTimeout)
+_AWAY = (*AWAY, KeyStoreUnavailable, RootUnavailable)
+_WHOLE = (AuditUnavailable, PositionTimeout, *_AWAY)
+_log = structlog.get_logger("anamnesis.graphql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +93,21 @@ def encode_result(result: ExecutionResult, operation: Operation, correlation: st
     return encoded + b',"errors":' + _encode(entries)
 
 
-def whole_failure(result: ExecutionResult) -> AuditUnavailable | PositionTimeout | None:
+def whole_failure(result: ExecutionResult) -> Exception | None:
     """What ends the whole answer when it happens below a resolver, not one field."""
     causes = (cause_of(error) for error in result.errors or ())
     return next((cause for cause in causes if isinstance(cause, _WHOLE)), None)
+
+
+def told(error: Exception) -> Exception:
+    """The error as it is answered: Unreachable for what drivers and the key store say.
+
+    A timeout of the whole operation is one of its own.
+    """
+    if isinstance(error, _AWAY) and type(error) is not TimeoutError:
+        _log.warning("database.away", error=type(error).__name__)
+        return Unreachable()
+    return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +137,7 @@ def failure(
     extensions: Mapping[str, object] | None = None,
 ) -> Answer:
     """The answer without data for anything that ended the request."""
+    error = told(error)
     status, faults, headers = _describe(error, media_type)
     if status == 500:
         log_bug(
@@ -149,6 +167,9 @@ def _describe(
             return 403, (Fault(error.code, error.message, error.retryable),), {}
         case AuditUnavailable():
             fault = Fault("AUDIT_UNAVAILABLE", "Nothing can be shown right now.", retryable=True)
+            return 503, (fault,), {"retry-after": str(error.retry_after_s)}
+        case Unreachable():
+            fault = Fault("UNAVAILABLE", "We cannot look that up right now.", retryable=True)
             return 503, (fault,), {"retry-after": str(error.retry_after_s)}
         case PositionTimeout():
             fault = Fault("POSITION_TIMEOUT", "Recent changes are not visible yet.", retryable=True)

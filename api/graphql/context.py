@@ -59,6 +59,14 @@ class AuditUnavailable(Exception):
         self.retry_after_s = retry_after_s
 
 
+class Unreachable(Exception):
+    """The database cannot be reached or asked; nothing was read or changed (503)."""
+
+    def __init__(self, retry_after_s: int = 2) -> None:
+        super().__init__("the database cannot be reached")
+        self.retry_after_s = retry_after_s
+
+
 class PositionTimeout(Exception):
     """Reads did not reach the requested position in time; the same request may be repeated."""
 

@@ -7,12 +7,14 @@ from typing import Any, cast
 from uuid import UUID
 
 from adapters.fhir.intake import Known, Under, Waiting
+from adapters.keys import KeyDestroyed
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.sources import NEWEST, Sources
 from api.house import House
 from domain.kernel.command import Command, Reserved
 from domain.kernel.context import Actor
 from domain.kernel.perform import Receipt, Request
+from domain.kernel.refusal import RecordErased
 from domain.kernel.values import Source
 from domain.registry import ReportPatient
 from projections.kernel.aside import ASIDE, AsideRow
@@ -42,15 +44,26 @@ class HouseIntake:
             self.charts[receipt.streams[0]] = None
         return receipt
 
-    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> None:
-        """Store received bytes sealed, once."""
+    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> list[str]:
+        """Store received bytes sealed, once; the ids of what is new. Raises RecordErased."""
         tenant, keys = self._actor.tenant, self._house.keys
         key_class = await keys.class_of(tenant, "clinical", under.category)
         new = keys.item if under.alone else keys.compartment
-        key = await new(tenant, under.owner or tenant, key_class)
+        try:
+            key = await new(tenant, under.owner or tenant, key_class)
+        except KeyDestroyed:
+            raise RecordErased from None
+        fresh = []
         for content, scope in contents:
             ident, _ = await self.trace(content, scope)
-            await self._house.objects.keep(tenant, ident, content, key)
+            if await self._house.objects.keep(tenant, ident, content, key):
+                fresh.append(ident)
+        return fresh
+
+    async def discard(self, objects: Sequence[str]) -> None:
+        """Let go of what was stored for something that is not filed."""
+        for ident in objects:
+            await self._house.objects.delete(self._actor.tenant, ident)
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """Object id and keyed digest of scope and bytes: HMAC-SHA-256 under a tenant's secret."""

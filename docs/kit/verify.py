@@ -50,6 +50,16 @@ def unbase64(text):
     return raw
 
 
+HEAD = {"head", "since"}
+ENTRY = {"position", "version", "at", "header", "context", "salt", "body", "leaf", "path"}
+
+
+def named(read, members):
+    """Raises ValueError for a line with other members, which nobody would have looked at."""
+    if not isinstance(read, dict) or set(read) != members:
+        raise ValueError("other members than those of such a line")
+
+
 def leaf_of(entry, context_hash, body_hash):
     numbers = struct.pack(">xqqq", entry["position"], entry["version"], entry["at"])
     return sha256(numbers + sha256(entry["header"].encode()) + context_hash + body_hash)
@@ -183,6 +193,7 @@ class Export:
         for number, line in enumerate(self.lines, 2):
             try:
                 read = json.loads(line)
+                named(read, HEAD if "head" in read else ENTRY)
                 self._head(read) if "head" in read and not self.count else self._entry(read)
             except DAMAGED:
                 self.wrong.append(f"line {number} is damaged")

@@ -7,16 +7,17 @@ An erasure destroys keys: the events stay, as proof, and nobody opens them again
 45 CFR 164.316(b)(2)(i); ASTM E2147-18; 42 CFR 2.16.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
-from domain.kernel.command import ORGANISATION, Command, Stream
+from domain.kernel.command import ORGANISATION, Command, Filed, Stream
 from domain.kernel.context import Subject
 from domain.kernel.event import Erased, Event, Unknown
-from domain.kernel.refusal import Refusal
+from domain.kernel.refusal import NotFound, Refusal
 from domain.kernel.rule import may, operator
 
 AUDIT: Final = "audit"
@@ -48,13 +49,16 @@ class ChartErased(Event, name="audit.chart-erased", version=1, key_class="audit"
     """The tombstone: from now on nothing opens that these keys sealed, and nothing is added.
 
     `scope` is what was erased: EVERYTHING, AUDIT, a sensitivity code, or an item's id. `keys` are
-    compartments and items of the key tree.
+    compartments and items of the key tree, `owners` whose they are, `objects` counts the received
+    files that go along.
     """
 
     scope: str
     basis: str
     reason: str
     keys: tuple[str, ...]
+    owners: tuple[str, ...] = ()
+    objects: int = 0
 
     @property
     def destroys(self) -> tuple[str, ...]:
@@ -65,9 +69,9 @@ class ChartErased(Event, name="audit.chart-erased", version=1, key_class="audit"
 class ErasureCarriedOut(Event, name="audit.erasure-carried-out", version=1, key_class="audit"):
     """Keys, received bytes, reservations and read models of the erased are gone.
 
-    `tombstones` counts those of the chart's erasures that are carried out, from the first; `events`
-    are all that the chart has, `account_kept` says that its person has other charts or acts for
-    others.
+    `tombstones` counts those of this scope that are carried out, from the first; `events` are all
+    that the chart has, `account_kept` says that its person has other charts or acts for others,
+    `left` counts earlier statements of what was erased that have no such label.
     """
 
     scope: str
@@ -78,6 +82,7 @@ class ErasureCarriedOut(Event, name="audit.erasure-carried-out", version=1, key_
     objects: int
     reservations: int
     models: tuple[str, ...]
+    left: int = 0
 
 
 class ChartReopened(Event, name="audit.chart-reopened", version=1, key_class="audit"):
@@ -91,6 +96,10 @@ class UnderHold(Refusal):
     """A legal hold forbids the erasure. Have it lifted by whoever placed it, then try again."""
 
     matter: str
+
+
+class ErasureUnderWay(Refusal):
+    """Something of this chart is being erased: a hold would protect it no more. Try again later."""
 
 
 class TooYoung(Refusal):
@@ -119,13 +128,13 @@ erase = may("audit.erase", operator)
 class Keeping:
     """What is to be kept of a chart, and what was erased: the holds in force, the tombstones.
 
-    `carried_out` counts the tombstones whose erasure is complete.
+    `carried_out` counts, for each scope, the tombstones whose erasure is complete.
     """
 
     id: str
     holds: frozenset[str] = frozenset()
     erased: tuple[ChartErased, ...] = ()
-    carried_out: int = 0
+    carried_out: tuple[tuple[str, int], ...] = ()
     unclear: bool = False
 
     @classmethod
@@ -143,10 +152,19 @@ class Keeping:
             case ChartErased():
                 return replace(self, erased=(*self.erased, event))
             case ErasureCarriedOut():
-                return replace(self, carried_out=event.tombstones)
+                others = tuple(one for one in self.carried_out if one[0] != event.scope)
+                done = (event.scope, event.tombstones)
+                return replace(self, carried_out=(*others, done))
             case Unknown() | Erased():
                 return replace(self, unclear=True)
         return self
+
+    @property
+    def under_way(self) -> frozenset[str]:
+        """The scopes of which a tombstone is not carried out."""
+        done = dict(self.carried_out)
+        counts = Counter(tombstone.scope for tombstone in self.erased)
+        return frozenset(scope for scope, count in counts.items() if count > done.get(scope, 0))
 
     def check_free(self) -> None:
         """Raises UnderHold."""
@@ -166,7 +184,7 @@ def keeping_stream(chart: str) -> Stream:
     return Stream(fold=Keeping, id=keeping_of(chart), chart=chart, owner=ORGANISATION)
 
 
-class PlaceHold(Command[Keeping], name="audit.place-hold", rule=hold):
+class PlaceHold(Command[tuple[Keeping, Filed]], name="audit.place-hold", rule=hold):
     """Forbid any erasure in a chart on account of a matter."""
 
     chart: str
@@ -175,16 +193,22 @@ class PlaceHold(Command[Keeping], name="audit.place-hold", rule=hold):
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """What is to be kept of the chart."""
-        return (keeping_stream(self.chart),)
+        """What is to be kept of the chart, and the chart, which must be there."""
+        chart = Stream(fold=Filed, id=self.chart, chart=self.chart)
+        return keeping_stream(self.chart), chart
 
-    def subject(self, _state: Keeping) -> Subject:
+    def subject(self, _state: tuple[Keeping, Filed]) -> Subject:
         """The chart."""
         return Subject(chart=self.chart)
 
-    def decide(self, state: Keeping, _now: datetime) -> Iterator[Event]:
-        """Nothing where this matter holds it already."""
-        if self.matter not in state.holds:
+    def decide(self, state: tuple[Keeping, Filed], _now: datetime) -> Iterator[Event]:
+        """Nothing where this matter holds it already. Raises NotFound and ErasureUnderWay."""
+        keeping, chart = state
+        if not chart.known:
+            raise NotFound()
+        if keeping.under_way:
+            raise ErasureUnderWay()
+        if self.matter not in keeping.holds:
             yield HoldPlaced(matter=self.matter, basis=self.basis)
 
 
@@ -214,6 +238,7 @@ class EraseChart(Command[Keeping], name="audit.erase-chart", rule=erase):
     """Destroy keys of a chart; `newest` is the time of the last event that they sealed.
 
     `years` is how long the deployment keeps this scope; it may not be less than RETENTION_YEARS.
+    With `again` it was decided before: the log is a copy from before that.
     """
 
     chart: str
@@ -221,8 +246,11 @@ class EraseChart(Command[Keeping], name="audit.erase-chart", rule=erase):
     basis: str
     reason: str
     keys: tuple[str, ...]
+    owners: tuple[str, ...] = ()
+    objects: int = 0
     newest: datetime | None = None
     years: int = 0
+    again: bool = False
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -235,16 +263,27 @@ class EraseChart(Command[Keeping], name="audit.erase-chart", rule=erase):
 
     def decide(self, state: Keeping, now: datetime) -> Iterator[Event]:
         """Nothing where all these keys are destroyed. Raises UnderHold and TooYoung."""
+        if not self.again and self.scope not in state.under_way:
+            self._check(state, now)
+        gone = {key for tombstone in state.erased for key in tombstone.keys}
+        keys = tuple(key for key in self.keys if key not in gone)
+        if keys:
+            yield ChartErased(
+                scope=self.scope,
+                basis=self.basis,
+                reason=self.reason,
+                keys=keys,
+                owners=self.owners,
+                objects=self.objects,
+            )
+
+    def _check(self, state: Keeping, now: datetime) -> None:
         state.check_free()
         years = max(self.years, RETENTION_YEARS.get(self.scope, 0))
         if years and self.newest is not None:
             until = kept_until(self.newest, years)
             if now < until:
                 raise TooYoung(until=until.date())
-        gone = {key for tombstone in state.erased for key in tombstone.keys}
-        keys = tuple(key for key in self.keys if key not in gone)
-        if keys:
-            yield ChartErased(scope=self.scope, basis=self.basis, reason=self.reason, keys=keys)
 
 
 class CarryOutErasure(Command[Keeping], name="audit.carry-out-erasure", rule=erase):
@@ -259,6 +298,7 @@ class CarryOutErasure(Command[Keeping], name="audit.carry-out-erasure", rule=era
     objects: int
     reservations: int
     models: tuple[str, ...]
+    left: int = 0
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -271,7 +311,7 @@ class CarryOutErasure(Command[Keeping], name="audit.carry-out-erasure", rule=era
 
     def decide(self, state: Keeping, _now: datetime) -> Iterator[Event]:
         """Nothing where it is on record."""
-        if self.tombstones > state.carried_out:
+        if self.tombstones > dict(state.carried_out).get(self.scope, 0):
             yield ErasureCarriedOut(
                 scope=self.scope,
                 tombstones=self.tombstones,
@@ -281,6 +321,7 @@ class CarryOutErasure(Command[Keeping], name="audit.carry-out-erasure", rule=era
                 objects=self.objects,
                 reservations=self.reservations,
                 models=self.models,
+                left=self.left,
             )
 
 

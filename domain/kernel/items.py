@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar, cast, runtime_checkable
 from domain.kernel.command import Filed, Stream
 from domain.kernel.event import Erased, Event, Unknown
 from domain.kernel.labels import STAFF, Label
-from domain.kernel.refusal import NotFound, Refusal
+from domain.kernel.refusal import NotFound, RecordErased, Refusal
 from domain.kernel.values import Source
 
 T = TypeVar("T")
@@ -53,13 +53,14 @@ class UnknownChart(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[T]):
-    """An item as it stands."""
+    """An item as it stands. What was `erased` of it stays so: nothing is stated of it any more."""
 
     id: str
     content: T | None = None
     labels: tuple[Label, ...] = ()
     source: Source | None = None
     withdrawn: bool = False
+    erased: bool = False
 
     @classmethod
     def initial(cls, stream: str) -> "Item[T]":
@@ -68,6 +69,8 @@ class Item(Generic[T]):
 
     def evolve(self, event: Event | Erased | Unknown) -> "Item[T]":
         """The item after an event."""
+        if isinstance(event, Erased):
+            return replace(self, erased=True)
         if isinstance(event, Withdrawal):
             return replace(self, withdrawn=True)
         if not isinstance(event, Statement):
@@ -81,7 +84,12 @@ class Item(Generic[T]):
         )
 
     def news(self, content: T, labels: tuple[Label, ...]) -> tuple[Label, ...] | None:
-        """The labels with which `content` is to be stated; None where it says nothing new."""
+        """The labels with which `content` is to be stated; None where it says nothing new.
+
+        Raises RecordErased.
+        """
+        if self.erased:
+            raise RecordErased()
         kept = self.labels if any(label.rule == STAFF for label in self.labels) else labels
         same = content == self.content
         return None if same and (self.withdrawn or kept == self.labels) else kept

@@ -119,11 +119,12 @@ async def _written(log: Log, wish: Append) -> tuple[Append, Appended | Conflict 
     try:
         answer = await log.append(wish)
     except EventTooLarge as refusal:
-        impossible: Refusal = refusal
+        impossible = refusal
     else:
-        if not isinstance(answer, Conflict) or answer.cause != "destroyed-key":
-            return wish, answer
-        impossible = RecordErased()
+        if isinstance(answer, Conflict) and answer.cause == "destroyed-key":
+            # Not remembered: once the chart is opened again, the same wish may come true.
+            raise RecordErased()
+        return wish, answer
     refused = replace(wish, drafts=(), expected=(), reservations=(), refusal=impossible)
     return refused, await log.append(refused)
 

@@ -99,6 +99,7 @@ def test_every_setting_is_in_the_guide_and_no_other() -> None:
         ("MAIL_COMPLIANCE", "a@b c"),
         ("RETENTION", "audit:10"),
         ("RETENTION", "audit=x"),
+        ("RETENTION", "everythin=7"),
     ],
 )
 def test_what_is_not_understood_is_named(name: str, value: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from uuid import UUID
 
 import anyio
+import asyncpg
 import psycopg
 import pytest
 
@@ -82,20 +83,20 @@ async def test_no_word_of_the_patient_lies_in_files_write_ahead_log_or_dumps(
 
 
 async def test_read_models_have_no_row_of_the_erased_chart(
-    living_house: House, tmp_path: Path
+    living_house: House, settings: Settings, tmp_path: Path
 ) -> None:
     people = await marked(living_house, tmp_path)
     await erased(living_house, people.chart)
     told = {}
+    owner = await asyncpg.connect(settings.dsn)
     for table in (table for one in PROJECTIONS for table in one.tables):
         columns = [column.name for column in table.columns if column.type == "uuid"]
         if table.name.startswith("audit") or not columns:
             continue
         test = " OR ".join(f'"{name}" = $1' for name in columns)
-        rows = await lived_rows(
-            living_house, f"SELECT * FROM model.{table.name} WHERE {test}", UUID(people.chart)
-        )
-        told[table.name] = len(rows)
+        count = f"SELECT count(*) FROM model.{table.name} WHERE {test}"
+        told[table.name] = await owner.fetchval(count, UUID(people.chart))
+    await owner.close()
     # That a chart of this id was there, and under review since nobody can read whose it is.
     assert {name for name, count in told.items() if count} <= {"registry_stream", "registry_review"}
     accounts = await lived_rows(living_house, "SELECT account FROM model.identity_account")

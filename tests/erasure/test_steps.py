@@ -9,7 +9,7 @@ from adapters.keys import KeyDestroyed
 from adapters.postgres.sealing import Sealer
 from api.cli.doctor import diagnoses
 from api.erasing import Wanted, erase
-from api.erasing.carrying import unfinished
+from api.erasing.carrying import keeping
 from api.house import House, open_house, projecting
 from api.settings import Settings
 from domain.audit import ChartErased, ErasureCarriedOut
@@ -22,7 +22,7 @@ from domain.kernel.rule import Permit
 from domain.kernel.values import Concept, Source
 from domain.records import Condition, Fact, FileRecord, Note, RecordFiled
 from tests.adapters.fhir import lived
-from tests.erasure.conftest import HERE, WHO, erased, marked
+from tests.erasure.conftest import HERE, WHO, erased, lived_rows, marked
 from tests.erasure.remaining import opened
 from tests.erasure.test_erasing import seen
 
@@ -66,16 +66,17 @@ async def test_whatever_interrupts_an_erasure_the_same_command_finishes_it(
         wanted = Wanted(chart=people.chart)
         with pytest.raises(Interrupted):
             await erase(house, wanted, "GDPR 17", WHO, stops)
-        assert await unfinished(house, HERE, people.chart)
-        if step == "objects":
-            assert await erasures(settings) == "failure"
+        assert (await keeping(house, HERE, people.chart)).under_way == {"everything"}
+        assert await erasures(settings) == "failure"
         with pytest.raises(RecordErased):
             await filed(house, people.chart, "meanwhile")
 
     async with open_house(settings) as house, projecting(house):
         await erased(house, people.chart)
-        assert not await unfinished(house, HERE, people.chart)
-        assert len(await lived.events(house, ErasureCarriedOut)) == 1
+        assert not (await keeping(house, HERE, people.chart)).under_way
+        (carried,) = await lived.events(house, ErasureCarriedOut)
+        assert (carried.objects >= 7, carried.account_kept) == (True, False)
+        assert await lived_rows(house, "SELECT account FROM model.identity_account") == []
     assert seen(await opened(settings)) == set()
     assert await erasures(settings) == "ok"
 

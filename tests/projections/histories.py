@@ -151,5 +151,7 @@ def newer(kind: type[Event]) -> Any:
         "category": "",
         "type_version": kind.type_version + 1,
         "withdraws_access": kind.withdraws_access,
+        "sealed_alone": kind.item_key,
+        "destroys": (),
     }
     return type("Newer", (Newer,), members)()

@@ -248,11 +248,13 @@ def test_a_fact_is_a_row_of_its_panel(
 ) -> None:
     filed = RecordFiled(item=OTHER, fact=fact, source=EHR)
     row = records.FactRow(fact=fact, received=AT, version=1, source=EHR)
-    wanted = Put(table, clear(OTHER, at, state, kind, source="urn:ehr"), row, CHART)
+    # A document or note has a key of its own, and so have its rows.
+    key = "k" if fact.is_paper else None
+    wanted = Put(table, clear(OTHER, at, state, kind, source="urn:ehr"), row, CHART, key=key)
     assert unlike(records.project(recorded(filed))) == [wanted]
     corrected = RecordCorrected(item=OTHER, fact=fact, source=EHR)
     row = records.FactRow(fact=fact, received=AT, version=1, corrected=True, source=EHR)
-    wanted = Put(table, clear(OTHER, at, state, kind, source="urn:ehr"), row, CHART)
+    wanted = Put(table, clear(OTHER, at, state, kind, source="urn:ehr"), row, CHART, key=key)
     assert unlike(records.project(recorded(corrected))) == [wanted]
 
 
@@ -309,7 +311,13 @@ def test_a_result_is_a_row_of_its_category_as_last_received() -> None:
     event = ResultReceived(result=STREAM, report=report, source=EHR)
     row = results.ResultRow(report=report, received=AT, version=1, source=EHR)
     assert unlike(results.project(recorded(event))) == [
-        Put(results.RESULT, clear(STREAM, MARCH, "final", "imaging", source="urn:ehr"), row, CHART)
+        Put(
+            results.RESULT,
+            clear(STREAM, MARCH, "final", "imaging", source="urn:ehr"),
+            row,
+            CHART,
+            key="k",
+        )
     ]
     assert unlike(results.project(recorded(Erased(event.type_name)))) == [
         Drop(table, {"chart": CHART, "item": STREAM}) for table in results.TABLES

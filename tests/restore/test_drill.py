@@ -17,7 +17,16 @@ from adapters.embedded import EmbeddedPostgres, start_postgres
 from adapters.keys import KeyTree, RootKey, SqliteKeyStore
 from adapters.postgres.migrate import add_tenant, migrate
 from api.house import House, open_house, projecting
-from api.restoring import EventsLost, KeysBeside, Places, back_up, finish, rebuild_all
+from api.restoring import (
+    EventsLost,
+    KeysBeside,
+    Places,
+    Standing,
+    assess,
+    back_up,
+    finish,
+    rebuild_all,
+)
 from api.settings import Settings
 from api.signing import signed_anchors, signing, taken_heads
 from api.verifying import verification
@@ -121,7 +130,8 @@ async def nothing_is_lost(house: House, last: int, answered: float) -> None:
     if checked.events < last:
         trail = await lived.recorded(house)
         assert answered - trail[-1].committed_at.timestamp() <= MOST_LOST_SECONDS
-    done = await finish(house, HERE, WHO, lambda *_: None, accept_lost=True)
+    standing = await assess(house, HERE, accept_lost=True)
+    done = await finish(house, HERE, standing, WHO, lambda *_: None)
     await rebuild_all(house, lambda *_: None)
     assert (done.ok, done.charts_erased_again) == (True, 0)
 
@@ -152,6 +162,17 @@ async def test_what_was_erased_after_the_backup_is_erased_again(
         assert (seen(plain), OTHER.encode() in plain) == (set(), False)
 
 
+async def interrupted(house: House, standing: Standing) -> None:
+    """A first try that ends in the middle."""
+
+    def stops(step: str, _done: int, _total: int) -> None:
+        if step == "keys":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        await finish(house, HERE, standing, WHO, stops)
+
+
 async def goes_on(house: House, people: Marked, manifest: Manifest) -> None:
     """Finished, and held to the root of the backup."""
     checked = await verification(house, HERE)
@@ -162,8 +183,12 @@ async def goes_on(house: House, people: Marked, manifest: Manifest) -> None:
     )
     assert checked.erased_later
     with pytest.raises(EventsLost):
-        await finish(house, HERE, WHO, lambda *_: None, accept_lost=False)
-    done = await finish(house, HERE, WHO, lambda *_: None, accept_lost=True)
+        await assess(house, HERE, accept_lost=False)
+    standing = await assess(house, HERE, accept_lost=True)
+    await interrupted(house, standing)
+    # What was written meanwhile does not change what is lost.
+    assert await assess(house, HERE, accept_lost=False) == standing
+    done = await finish(house, HERE, standing, WHO, lambda *_: None)
     await rebuild_all(house, lambda *_: None)
     assert (done.ok, done.charts_erased_again) == (True, 2)
     assert done.lost > 0

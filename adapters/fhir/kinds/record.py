@@ -73,7 +73,7 @@ async def _document(desk: Desk, entry: Entry) -> None:
     given = entry.decode(record.DocumentReference)
     chart = await desk.chart(given.subject)
     visit = await desk.visit(next(iter(given.context.encounter), None), chart)
-    papers = await _papers(desk, chart, (one.attachment for one in given.content))
+    papers = await _papers(desk, entry, chart, (one.attachment for one in given.content))
     await file_fact(desk, entry, chart, plans.document(given, visit, papers), "documents")
 
 
@@ -84,11 +84,13 @@ async def _media(desk: Desk, entry: Entry) -> None:
         return
     chart = await desk.chart(given.subject)
     visit = await desk.visit(given.encounter, chart)
-    papers = await _papers(desk, chart, [given.content])
+    papers = await _papers(desk, entry, chart, [given.content])
     await file_fact(desk, entry, chart, plans.media(given, visit, papers), "documents")
 
 
-async def _papers(desk: Desk, chart: str, given: Iterable[record.Paper]) -> tuple[Attachment, ...]:
+async def _papers(
+    desk: Desk, entry: Entry, chart: str, given: Iterable[record.Paper]
+) -> tuple[Attachment, ...]:
     """Each content with its bytes in the object store under the chart's key, where it has any."""
     found = []
     for paper in given:
@@ -99,7 +101,8 @@ async def _papers(desk: Desk, chart: str, given: Iterable[record.Paper]) -> tupl
             except NoBase64:
                 raise Unusable("bad-content") from None
             ident, _ = await desk.intake.trace(content, chart)
-            await desk.intake.keep([(content, chart)], Under(chart, alone=True))
+            fresh = await desk.intake.keep([(content, chart)], Under(chart, alone=True))
+            desk.fresh.setdefault(entry.index, []).extend(fresh)
             about = Attachment(
                 media_type=paper.content_type,
                 title=paper.title,

@@ -64,12 +64,16 @@ class Memory:
             repeated=True,
         )
 
-    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> None:
+    async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> list[str]:
         """Remember that these bytes are stored for this owner."""
         await asyncio.sleep(0)
         for content, _scope in contents:
             self.journal.append(("keep", sha256(content).hexdigest()))
             self.kept.add((sha256(content).hexdigest(), under.owner))
+        return []
+
+    async def discard(self, objects: Sequence[str]) -> None:
+        """Nothing is let go of here."""
 
     async def trace(self, content: bytes, scope: str = "") -> tuple[str, str]:
         """An id and a digest that follow from the bytes."""

@@ -41,6 +41,8 @@ COMPARTMENT = KeyRecord(
     commitment=b"c" * 32,
 )
 
+SIGNATURES = {"compartment": b"s", "item": b"s"}
+
 
 def file_of(tmp_path: Path) -> Path:
     return tmp_path / "keys" / "keys.db"
@@ -151,7 +153,7 @@ async def test_a_refused_batch_is_reported_to_each_caller(store: SqliteKeyStore)
 
 async def test_nothing_is_kept_below_a_destroyed_key(store: SqliteKeyStore) -> None:
     await store.put(COMPARTMENT)
-    await store.destroy(Tombstone("compartment", "clinic", "event", 7))
+    await store.destroy(Tombstone("compartment", "clinic", "event", 7), SIGNATURES)
     below = replace(COMPARTMENT, id="item", kind="item", epoch=0, parent="compartment")
     other = replace(below, id="other", parent=None)
     refused, kept = await asyncio.gather(store.put(below), store.put(other), return_exceptions=True)
@@ -167,8 +169,8 @@ async def test_destroying_takes_all_below_and_leaves_a_tombstone(
     await store.put(COMPARTMENT)
     await store.put(item)
     order = Tombstone("compartment", "clinic", "event", 7)
-    assert await store.destroy(order) == {"compartment", "item"}
-    assert await store.destroy(replace(order, position=8)) == {"compartment", "item"}
+    assert await store.destroy(order, SIGNATURES) == {"compartment", "item"}
+    assert await store.destroy(replace(order, position=8), SIGNATURES) == {"compartment", "item"}
     second = sqlite3.connect(file_of(tmp_path))
     tombstones = second.execute("SELECT id, tenant, event_id, position FROM destroyed ORDER BY id")
     assert tombstones.fetchall() == [
@@ -181,7 +183,7 @@ async def test_destroying_takes_all_below_and_leaves_a_tombstone(
 async def test_a_key_of_another_tenant_is_not_destroyed(store: SqliteKeyStore) -> None:
     await store.put(COMPARTMENT)
     with pytest.raises(KeyMissing):
-        await store.destroy(Tombstone("compartment", "another clinic", "event", 7))
+        await store.destroy(Tombstone("compartment", "another clinic", "event", 7), SIGNATURES)
     assert await store.load("clinic", ["compartment"]) == {"compartment": COMPARTMENT}
 
 
@@ -215,10 +217,10 @@ async def test_an_open_reader_makes_destruction_incomplete_until_repeated(
     reader.execute("SELECT count(*) FROM key").fetchone()
     order = Tombstone("compartment", "clinic", "event", 7)
     with pytest.raises(KeyDestructionIncomplete):
-        await store.destroy(order)
+        await store.destroy(order, SIGNATURES)
     assert (await store.load("clinic", ["compartment"]))["compartment"].destroyed
     reader.close()
-    assert await store.destroy(order) == {"compartment"}
+    assert await store.destroy(order, SIGNATURES) == {"compartment"}
     assert COMPARTMENT.wrapped not in bytes_on_disk(tmp_path)
 
 

@@ -42,7 +42,7 @@ class Logs:
         return await verify(
             self.house.settings.role_dsn("auditor"),
             tenant,
-            lambda ids: self.house.keys.kept(tenant, ids),
+            self.house.keys,
             lambda _done, _all: None,
             workers,
             span=span,

@@ -57,9 +57,8 @@ async def test_another_erasure_of_the_log_is_no_excuse(logs: Logs) -> None:
     (_, _), (_, _), (key, first), *_ = await keys_by_first_use(logs)
     event, position = await tombstone(logs, str(uuid4()))
     await logs.house.keys.destroy("riverside", key, event, position)
-    # The event is an erasure, but the log does not refuse this key: it ordered another one.
-    assert (position, "destroyed-key") in await logs.found()
-    assert first > 0
+    # The event is an erasure, and it ordered another key.
+    assert (first, "destroyed-key") in await logs.found()
 
 
 async def test_an_order_that_the_tenant_did_not_sign_is_no_order(logs: Logs) -> None:
@@ -87,6 +86,36 @@ async def test_a_key_that_somebody_only_forbids_is_found(logs: Logs) -> None:
     await logs.owner.execute(
         "INSERT INTO destroyed_key VALUES ('riverside', $1, $2)", UUID(key), position
     )
+    assert await logs.found() == [(position, "destroyed-key")]
+
+
+async def test_an_order_that_was_turned_against_another_key_is_no_order(logs: Logs) -> None:
+    erased_key, _, _ = await erased(logs)
+    (_, _), (_, _), (victim, first), *_ = await keys_by_first_use(logs)
+    copied = "SELECT ?, ordered, tenant, event_id, position, signature FROM destroyed WHERE id = ?"
+    columns = "(id, ordered, tenant, event_id, position, signature)"
+    tamper(
+        logs,
+        (f"INSERT INTO destroyed {columns} {copied}", (victim, erased_key)),
+        ("UPDATE key SET wrapped = zeroblob(93), parent = ?2 WHERE id = ?1", (victim, erased_key)),
+    )
+    assert (first, "destroyed-key") in await logs.found()
+
+
+async def test_an_erasure_that_the_database_and_an_old_key_store_deny_is_found(
+    logs: Logs,
+) -> None:
+    file = logs.house.settings.keys / "keys.sqlite3"
+    (_, _), (key, _), *_ = await keys_by_first_use(logs)
+    with closing(sqlite3.connect(file)) as store:
+        wrapped = store.execute("SELECT wrapped FROM key WHERE id = ?", (key,)).fetchone()[0]
+    _, _, position = await erased(logs)
+    tamper(
+        logs,
+        ("DELETE FROM destroyed WHERE id = ?", (key,)),
+        ("UPDATE key SET wrapped = ? WHERE id = ?", (wrapped, key)),
+    )
+    await logs.owner.execute("DELETE FROM destroyed_key")
     assert await logs.found() == [(position, "destroyed-key")]
 
 

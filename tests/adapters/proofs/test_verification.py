@@ -1,6 +1,7 @@
 """Logs that nobody touched verify: whole, empty, in spans, by processes, while appends go on."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -44,7 +45,7 @@ async def test_progress_is_told_after_each_span(logs: Logs) -> None:
     outcome = await verify(
         logs.house.settings.role_dsn("auditor"),
         "lakeside",
-        lambda ids: logs.house.keys.kept("lakeside", ids),
+        logs.house.keys,
         lambda done, events: told.append((done, events)),
         span=64,
         workers=1,
@@ -84,14 +85,19 @@ async def test_events_after_the_start_are_not_looked_at(logs: Logs) -> None:
     before = (await logs.verified()).events
     numbers = iter(range(1_000, 2_000))
 
-    async def kept_meanwhile(ids: set[str]) -> dict[str, KeptKey | None]:
-        await file_records(logs.house, "riverside", charts, range(n := next(numbers), n + 1))
-        return await logs.house.keys.kept("riverside", ids)
+    class Meanwhile:
+        """A key tree during whose answers events are appended."""
+
+        by_ids = staticmethod(logs.house.keys.by_ids)
+
+        async def kept(self, tenant: str, ids: Collection[str]) -> dict[str, KeptKey | None]:
+            await file_records(logs.house, "riverside", charts, range(n := next(numbers), n + 1))
+            return await logs.house.keys.kept(tenant, ids)
 
     outcome = await verify(
         logs.house.settings.role_dsn("auditor"),
         "riverside",
-        kept_meanwhile,
+        Meanwhile(),
         lambda _done, _all: None,
         workers=1,
         span=16,
