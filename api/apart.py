@@ -22,6 +22,7 @@ import structlog
 import uvloop
 
 from adapters.postgres.away import CONNECT_SECONDS
+from adapters.postgres.pools import bounded_pool
 from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import bring_up_to_date
 from adapters.postgres.revoking import revoking
@@ -235,7 +236,7 @@ async def _tail(settings: Settings, parent: _Parent) -> None:
     dsn, keys = settings.role_dsn("projector"), open_keys(settings)
     async with (
         tailing_pool(dsn) as tailed,
-        asyncpg.create_pool(dsn, min_size=0, max_size=4) as pool,
+        bounded_pool(dsn, 4, statement_s=None, min_size=0) as pool,
         revoking(keys, partial(asyncpg.connect, dsn, timeout=CONNECT_SECONDS)),
     ):
         known = await tenants_of(tailed)

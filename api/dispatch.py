@@ -27,6 +27,7 @@ from adapters.dispatch import (
 from adapters.dispatch.effects import LEASE_SECONDS
 from adapters.heads import head_line
 from adapters.mail import FolderMailer, Mailer, Message, SmtpMailer, SmtpPlace
+from adapters.postgres.pools import bounded_pool
 from api.erasing.certificate import certificate, certified
 from api.house import House, ended
 from api.settings import Mail, Settings, SettingUnclear
@@ -210,7 +211,7 @@ async def dispatching(
     async def woken(_count: int) -> None:
         await jobs.wake()
 
-    async with asyncpg.create_pool(dsn, min_size=0, max_size=POOL_SIZE) as pool:
+    async with bounded_pool(dsn, POOL_SIZE, min_size=0) as pool:
         outbox, table = Outbox(pool, house.keys, reactions, woken), Effects(pool, lease_s)
         held = carriers or carriers_of(house)
         sweeper = Sweeper(Dispatcher(table, held, HouseReports(house), jobs, reached), jobs)

@@ -181,14 +181,14 @@ def create_root(settings: Settings) -> None:
     RootKey.load_or_create(settings.keys / ROOT)
 
 
-def _pool(dsn: str, size: int) -> asyncpg.Pool:
+def _pool(dsn: str, size: int) -> BoundedPool:
     """Connections of this pool are reset by PostgreSQL, which also ends advisory locks."""
-    return asyncpg.create_pool(dsn, min_size=0, max_size=size)
+    return bounded_pool(dsn, size, statement_s=None, min_size=0)
 
 
 def tailing_pool(dsn: str) -> BoundedPool:
     """A projector's connections: it takes one for each step, and all that it sets is local."""
-    return bounded_pool(dsn, 4, min_size=1, reset=_as_it_is)
+    return bounded_pool(dsn, 4, min_size=0, init_size=1, reset=_as_it_is)
 
 
 def _reading_pool(dsn: str, size: int) -> RequestPool:

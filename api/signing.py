@@ -23,6 +23,7 @@ from adapters.heads import (
 )
 from adapters.heads.cosigning import Cosigner, WitnessPlace, cosigning
 from adapters.keys import KeyTree
+from adapters.postgres.pools import bounded_pool
 from adapters.proofs.anchors import Anchor
 from adapters.proofs.notes import (
     Checkpoint,
@@ -78,7 +79,7 @@ def _outlets(settings: Settings, pool: asyncpg.Pool) -> list[Outlet]:
 async def signing(house: House) -> AsyncIterator[HeadDuty]:
     """Heads are signed while the context is open, by this process or another one beside it."""
     dsn = house.settings.role_dsn("worker")
-    async with asyncpg.create_pool(dsn, min_size=0, max_size=2) as pool:
+    async with bounded_pool(dsn, 2, min_size=0) as pool:
         _outlets(house.settings, pool)  # a setting that is wrong ends the start
         signer_of = partial(head_signer, house, pool)
         duty = HeadDuty(signer_of, lambda: asyncpg.connect(dsn))

@@ -60,6 +60,11 @@ class RequestPool(BoundedPool):
         now = time.monotonic()
         if now - getattr(self, "_renewed_at", 0.0) >= RENEW_SECONDS:
             self._renewed_at = now
+            # Those that wait for their next use are let go at once: whoever is gone does not say
+            # goodbye, and asyncpg would wait for it in a task that nobody watches.
+            for holder in self._holders:
+                if holder._con is not None and holder._in_use is None:
+                    holder._con.terminate()
             await self.expire_connections()
 
 
@@ -67,7 +72,9 @@ def request_pool(dsn: str, size: int, **named: Any) -> RequestPool:
     """A pool for requests of at most `size` connections; `named` are asyncpg's arguments."""
     return RequestPool(
         dsn,
-        min_size=1,
+        # No floor: asyncpg keeps it in a task that fails unwatched while the network is dead.
+        min_size=0,
+        init_size=1,
         max_size=size,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
@@ -76,13 +83,17 @@ def request_pool(dsn: str, size: int, **named: Any) -> RequestPool:
     )
 
 
-def bounded_pool(dsn: str, size: int, **named: Any) -> BoundedPool:
-    """A pool of at most `size` connections for work beside requests; its statements end, too."""
+def bounded_pool(
+    dsn: str, size: int, *, statement_s: float | None = WORK_SECONDS, **named: Any
+) -> BoundedPool:
+    """A pool of at most `size` connections for work beside requests; its statements end, too,
+    unless `statement_s` is None: a rebuild makes indexes.
+    """
     return BoundedPool(
         dsn,
         max_size=size,
         timeout=CONNECT_SECONDS,
-        command_timeout=WORK_SECONDS,
+        command_timeout=statement_s,
         max_inactive_connection_lifetime=300.0,
         **_USUAL,
         **named,
