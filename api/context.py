@@ -33,10 +33,10 @@ from projections.identity import ACCOUNT, AccountRow
 _ALL = tuple(projection.name for projection in PROJECTIONS)
 
 
-class PageTurn(Protocol):
+class Paging(Protocol):
     """A page's turn among the pages of all requests: left when it is read."""
 
-    async def __aenter__(self) -> "PageTurn": ...
+    async def __aenter__(self) -> "Paging": ...
 
     async def __aexit__(self, *raised: object) -> None: ...
 
@@ -66,7 +66,7 @@ class Operation:
         actor: Actor,
         ids: OpaqueIds,
         correlation: str,
-        turn: Callable[[], PageTurn] = AtOnce,
+        turn: Callable[[], Paging] = AtOnce,
     ) -> None:
         """`turn` is what each page is read in."""
         self._house, self._turn, self._actor = house, turn, actor

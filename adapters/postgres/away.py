@@ -12,5 +12,5 @@ AWAY = (
 )
 """The same request may be repeated. A timeout is an OSError."""
 CONNECT_SECONDS = 5.0
-COMMAND_SECONDS = 8.0
-"""For one statement of a request; then its connection is given up."""
+COMMAND_SECONDS = 5.0
+"""For one statement of a request; then its connection is given up, while the request has time."""

@@ -71,7 +71,7 @@ async def prepare(connection: asyncpg.Connection, tenant: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def projecting(connection: asyncpg.Connection, tenant: str) -> AsyncIterator[None]:
+async def projecting_run(connection: asyncpg.Connection, tenant: str) -> AsyncIterator[None]:
     """A projecting transaction with its settings, begun in one message; it may end before."""
     try:
         await connection.execute(f"BEGIN; {PREPARED.replace('$1', quoted(tenant))}")

@@ -55,6 +55,16 @@ class RequestPool(BoundedPool):
         proxy._holder._timeout = RELEASE_SECONDS
         return proxy
 
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Give a connection back. Where its user was cancelled, nobody else sees how it ends."""
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            await super().release(connection, timeout=timeout)
+            return
+        releasing = asyncio.ensure_future(super().release(connection, timeout=timeout))
+        releasing.add_done_callback(_seen)
+        await asyncio.shield(releasing)
+
     async def renew(self) -> None:
         """Replace every connection before its next use, unless that was done a moment ago."""
         now = time.monotonic()
@@ -66,6 +76,12 @@ class RequestPool(BoundedPool):
                 if holder._con is not None and holder._in_use is None:
                     holder._con.terminate()
             await self.expire_connections()
+
+
+def _seen(releasing: "asyncio.Future[None]") -> None:
+    """What went wrong is over: the connection was terminated."""
+    if not releasing.cancelled():
+        releasing.exception()
 
 
 def request_pool(dsn: str, size: int, **named: Any) -> RequestPool:

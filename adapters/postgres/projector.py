@@ -23,7 +23,7 @@ from adapters.postgres.batch import (
     project_at_once,
     set_aside,
 )
-from adapters.postgres.incoming import Span, projecting, read
+from adapters.postgres.incoming import Span, projecting_run, read
 from adapters.postgres.listening import CLOSE_SECONDS, listening
 from adapters.postgres.progress import CHANNEL
 from adapters.postgres.transaction import quoted
@@ -121,7 +121,7 @@ class Projector:
             return await self._round(tenant, names, limit, project)
 
     async def _round(self, tenant: str, names: Sequence[str], limit: int, write: Projecting) -> int:
-        async with self._pool.acquire() as connection, projecting(connection, tenant):
+        async with self._pool.acquire() as connection, projecting_run(connection, tenant):
             versions = {name: self._projections[name].version for name in names}
             claimed, head = await _claim(connection, tenant, versions)
             if not claimed or head <= min(claimed.values()):

@@ -99,7 +99,7 @@ class Storm:
         ]  # fmt: skip
         for appender in appenders:
             assert appender.stdout is not None
-            assert await appender.stdout.readline() == b"ready\n"
+            assert await appender.stdout.readline() == b'"ready"\n'
         listening = [asyncio.create_task(self._listen(one.stdout)) for one in appenders]
         try:
             yield
@@ -114,7 +114,7 @@ class Storm:
     async def _listen(self, said: asyncio.StreamReader | None) -> None:
         assert said is not None
         async for line in said:
-            stream, first, last = json.loads(line)
+            stream, first, last, _ = json.loads(line)
             self.told.append((stream, first, last))
             self._answered.set()
 
