@@ -73,7 +73,7 @@ async def perform(request: Request, log: Log, denial: Denial) -> Receipt:
 
     `denial` gives the audit stream and event of a refused access. Raises a Refusal: the command's
     own, `NotFound` for a denial, `KeyReused`, `StaleVersion`, `EventTooLarge`, `RecordErased`, or
-    `Busy` after `ATTEMPTS` lost races; all but `Busy` and `KeyReused` are remembered.
+    `Busy` after `ATTEMPTS` lost races. `Busy`, `KeyReused` and `RecordErased` are not remembered.
     """
     actor, command = request.actor, request.command
     ident = await log.command_id(actor.tenant, actor.id, command.operation, request.key)

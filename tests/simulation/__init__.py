@@ -1,0 +1,1 @@
+"""Domain and projector on a virtual clock, scheduled by a seed."""
