@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.admission import PAGES, STRANGERS, Admission, known_limits, places
 from api.apart import ProjectorProcess
@@ -99,14 +99,23 @@ class _Front:
         await chosen(scope, receive, send)
 
 
-def renewed(house: House) -> None:
-    """The database was away for a request: connections are made anew, beside what goes on."""
-    task = asyncio.create_task(house.renew(), name="renew-pools")
-    _renewing.add(task)
-    task.add_done_callback(_renewing.discard)
+class _Renewing:
+    """The endpoint; after an answer of 503 connections are made anew, beside what goes on."""
 
+    def __init__(self, inner: ASGIApp, house: House) -> None:
+        self._inner = inner
+        self._house = house
+        self._tasks: set[asyncio.Task[None]] = set()
 
-_renewing: set[asyncio.Task[None]] = set()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message.get("status") == 503:
+                task = asyncio.create_task(self._house.renew(), name="renew-pools")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            await send(message)
+
+        await self._inner(scope, receive, sent)
 
 
 def application(
@@ -130,10 +139,10 @@ def application(
         development=development,
         operations=trusted_documents(),
         trusted_only=house.settings.trusted_only,
-        away=lambda: renewed(house),
     )
     known = limits or known_limits(house.settings.in_service or places(POOL_SIZE))
-    admission = Admission(endpoint, Bearers(verifier), known, STRANGERS, endpoint.known_price)
+    renewing = _Renewing(endpoint, house)
+    admission = Admission(renewing, Bearers(verifier), known, STRANGERS, endpoint.known_price)
     graphql = admission if metrics is None else metrics.observed(admission, house, projector)
 
     async def alive(_request: Request) -> JSONResponse:

@@ -96,13 +96,10 @@ class Desk:
         return self.known.get(self.key(entry))
 
     async def keep(self, chart: str | None, *entries: Entry, alone: bool = False) -> None:
-        """Store received bytes under the chart's key or the organisation's, or one of their own.
-
-        What is sensitive is under the key of its category, as the facts are that it states.
-        """
-        labels = [label for entry in entries for label in self.labels(entry)]
+        """Store received bytes under the keys that the facts are under that they state."""
+        sensitive = category(label for entry in entries for label in self.labels(entry))
         contents = [(entry.content, self._scope(entry)) for entry in entries]
-        fresh = await self.intake.keep(contents, Under(chart, category(labels), alone))
+        fresh = await self.intake.keep(contents, Under(chart, sensitive, alone))
         self.fresh.setdefault(entries[0].index, []).extend(fresh)
 
     def _scope(self, entry: Entry) -> str:

@@ -75,6 +75,7 @@ class ObjectStore:
     def __init__(self, backend: Backend, folder: Path | None = None) -> None:
         """`folder` is where a local backend writes; its files are then flushed to disk by `put`."""
         self._backend = backend
+        self.inventory = Inventory(backend)
         self._disk = None if folder is None else _Disk(folder)
 
     @classmethod
@@ -163,6 +164,28 @@ class ObjectStore:
         key = await find(content[:_KEY_ID_BYTES].decode())
         return key.open(content[_KEY_ID_BYTES:], bound("object", tenant, object_id))
 
+    async def delete(self, tenant: str, object_id: str) -> bool:
+        """Delete the object; whether there was one. Idempotent, so that an erasure can resume."""
+        path = _path(tenant, object_id)
+        try:
+            await obstore.head_async(self._backend, path)
+            await obstore.delete_async(self._backend, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the threads that flush; puts under way finish first."""
+        if self._disk is not None:
+            self._disk.close()
+
+
+class Inventory:
+    """What there is, and which keys sealed it."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
     async def key_of(self, tenant: str, object_id: str) -> str | None:
         """The id of the key that `keep` sealed the object with; None where there is no object."""
         try:
@@ -180,21 +203,6 @@ class ObjectStore:
         async for portion in obstore.list(self._backend, f"{tenant}/"):
             for one in portion:
                 yield one["path"].rpartition("/")[2]
-
-    async def delete(self, tenant: str, object_id: str) -> bool:
-        """Delete the object; whether there was one. Idempotent, so that an erasure can resume."""
-        path = _path(tenant, object_id)
-        try:
-            await obstore.head_async(self._backend, path)
-            await obstore.delete_async(self._backend, path)
-        except FileNotFoundError:
-            return False
-        return True
-
-    def close(self) -> None:
-        """Let go of the threads that flush; puts under way finish first."""
-        if self._disk is not None:
-            self._disk.close()
 
 
 class _Disk:

@@ -55,7 +55,12 @@ class RequestPool(BoundedPool):
         proxy._holder._timeout = RELEASE_SECONDS
         return proxy
 
-    async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def release(
+        self,
+        connection: Any,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - asyncpg's own
+    ) -> None:
         """Give a connection back. Where its user was cancelled, nobody else sees how it ends."""
         task = asyncio.current_task()
         if task is None or not task.cancelling():

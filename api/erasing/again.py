@@ -102,8 +102,8 @@ def _chart_of(tenant: str, records: Collection[KeyRecord]) -> str:
 async def _brought_back(house: House, tenant: str) -> set[str]:
     """Received bytes that nobody can open any more."""
     sealed: defaultdict[str, set[str]] = defaultdict(set)
-    async for ident in house.objects.all_of(tenant):
-        sealed[await house.objects.key_of(tenant, ident) or ""].add(ident)
+    async for ident in house.objects.inventory.all_of(tenant):
+        sealed[await house.objects.inventory.key_of(tenant, ident) or ""].add(ident)
     found = await house.keys.by_ids(tenant, sealed.keys())
     gone = [idents for key, idents in sealed.items() if isinstance(found[key], KeyDestroyed)]
     return set().union(*gone)

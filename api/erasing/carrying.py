@@ -121,6 +121,11 @@ def keys_of(tombstone: Recorded) -> tuple[str, ...]:
     return tombstone.event.keys if isinstance(tombstone.event, ChartErased) else ()
 
 
+def _erases(recorded: Recorded, scope: str) -> bool:
+    """Whether it is a tombstone of this scope."""
+    return isinstance(recorded.event, ChartErased) and recorded.event.scope == scope
+
+
 class Carrier:
     """The steps, for one operator."""
 
@@ -155,11 +160,7 @@ class Carrier:
         """Those of a chart and a scope, oldest first."""
         recall = await self._house.log.recall(self._tenant, b"", b"", [keeping_stream(chart)])
         events = recall.streams[0].events
-        return [
-            recorded
-            for recorded in events
-            if isinstance(recorded.event, ChartErased) and recorded.event.scope == scope
-        ]
+        return [one for one in events if _erases(one, scope)]
 
     async def delete(self, plan: Plan, tombstone: int, done: Done) -> None:
         """What is found only while the keys still open it: received bytes and reservations.

@@ -87,7 +87,8 @@ class Planner:
             await self._set_aside(chosen, plan)
         if wanted.item is None and wanted.scope == EVERYTHING:
             await self._whole(held, plan)
-        await self._share(held, chosen, plan)
+        plan.rehomed = await _homes(self._holdings, held, chosen, plan.objects)
+        plan.objects -= plan.rehomed.keys()
         await self._keys_of_objects(plan)
         return plan
 
@@ -122,21 +123,6 @@ class Planner:
         plan.commands |= {one.command for one in (*held, *others)}
         numbers = {one.number for one in held if one.number is not None}
         plan.reserved = {Reserved("registry.person-of-chart", number) for number in numbers}
-
-    async def _share(self, held: list[Held], chosen: list[Held], plan: Plan) -> None:
-        """Objects that live on: other events of the chart, or the right chart of it, name them."""
-        streams = {one.stream for one in chosen}
-        others = [one for one in held if one.stream not in streams]
-        for chart in {one.refiled for one in held if one.refiled is not None}:
-            async for portion in self._holdings.of_chart(chart):
-                others += portion
-        plan.rehomed = {
-            ident: Home(one.chart, one.category)
-            for one in others
-            if one.chart is not None
-            for ident in one.objects & plan.objects
-        }
-        plan.objects -= plan.rehomed.keys()
 
     async def _owners(self, wanted: Wanted) -> tuple[str, ...]:
         if wanted.scope != EVERYTHING:
@@ -184,9 +170,8 @@ class Planner:
 
     async def _keys_of_objects(self, plan: Plan) -> None:
         """Keys that objects have of their own, unless what they lie below is destroyed anyway."""
-        idents = {
-            await self._house.objects.key_of(self._tenant, ident) for ident in plan.objects
-        } - {None}
+        key_of = self._house.objects.inventory.key_of
+        idents = {await key_of(self._tenant, ident) for ident in plan.objects} - {None}
         found = await self._house.keys.by_ids(self._tenant, {str(ident) for ident in idents})
         plan.keys |= {
             key.id
@@ -210,3 +195,20 @@ def _categories(codes: Collection[str], code: str) -> Iterator[str]:
     for count in range(len(others) + 1):
         for some in combinations(others, count):
             yield "+".join(sorted((code, *some)))
+
+
+async def _homes(
+    holdings: Holdings, held: Collection[Held], chosen: Collection[Held], objects: set[str]
+) -> dict[str, Home]:
+    """Objects that live on: other events of the chart, or the right chart of it, name them."""
+    streams = {one.stream for one in chosen}
+    others = [one for one in held if one.stream not in streams]
+    for chart in {one.refiled for one in held if one.refiled is not None}:
+        async for portion in holdings.of_chart(chart):
+            others += portion
+    return {
+        ident: Home(one.chart, one.category)
+        for one in others
+        if one.chart is not None
+        for ident in one.objects & objects
+    }

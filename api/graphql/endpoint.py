@@ -56,7 +56,7 @@ class GraphQLEndpoint:
     `open_context` may raise Unauthenticated (401), a Refusal (403) or AuditUnavailable (503).
     `operations` are the trusted documents, id to text; ValueError when one does not pass. With
     `trusted_only` no other document is executed. `development` allows introspection, suggestions
-    of names and GET with the text of a query. `away` is told of each answer of 503.
+    of names and GET with the text of a query.
     """
 
     def __init__(
@@ -67,10 +67,8 @@ class GraphQLEndpoint:
         development: bool = False,
         operations: Mapping[str, str] | None = None,
         trusted_only: bool = False,
-        away: Callable[[], None] = lambda: None,
     ) -> None:
         resolve_directly(schema)
-        self._away = away
         self._schema = schema
         self._open_context = open_context
         self._limits = limits or Limits()
@@ -101,8 +99,6 @@ class GraphQLEndpoint:
             answer = await self._answer(scope, receive)
         except ClientGone:
             return
-        if answer.status == 503:
-            self._away()
         await answer.send(send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:

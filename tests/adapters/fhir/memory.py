@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -56,13 +56,7 @@ class Memory:
         earlier, receipt = known
         if earlier != command:
             raise KeyReused()
-        return Receipt(
-            tenant=receipt.tenant,
-            first=receipt.first,
-            last=receipt.last,
-            streams=receipt.streams,
-            repeated=True,
-        )
+        return replace(receipt, repeated=True)
 
     async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> list[str]:
         """Remember that these bytes are stored for this owner."""
