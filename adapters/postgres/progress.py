@@ -14,7 +14,7 @@ CHANNEL = "anamnesis_progress"
 POLL_SECONDS = 0.05
 WAIT_SECONDS = 5.0
 """How long a wait lasts unless its caller says."""
-LISTEN_SECONDS = 0.5
+AGAIN_SECONDS = 0.5
 CLOSE_SECONDS = 2.0
 _log = structlog.get_logger("anamnesis.progress")
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
@@ -59,7 +59,7 @@ class Progress:
 
     async def _keep_listening(self, connect: Connect) -> None:
         while True:
-            await asyncio.sleep(LISTEN_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS)
             if self._listener is not None and not self._listener.is_closed():
                 continue
             # What was told meanwhile was not heard: it has to be asked for once.

@@ -6,9 +6,11 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from domain.kernel.event import Event, event_types
+from domain.reactions import REACTIONS
 from projections.catalogue import PROJECTIONS
 
-assert PROJECTIONS, "the catalogue of projections imports every capability that has events"
+assert PROJECTIONS, "the catalogues import every capability that has events"
+assert REACTIONS
 FIRST, SECOND = "5b0f9c4e-7f5e-4e0b-9d6a-6b1c7a0d2f31", "c2a1c1de-43a5-4a37-8f0e-0d8a6f1b9e77"
 BY_NAME: dict[str, str] = {
     "birth_date": "1968-02-29",

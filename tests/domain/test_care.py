@@ -66,9 +66,9 @@ def test_an_encounter_is_found_by_its_id_at_the_source_and_belongs_to_the_chart(
     assert reporting(PLANNED).subject(Item[Visit].initial("e")) == Subject(chart="c")
 
 
-def test_an_erased_encounter_does_not_change_what_was_reported() -> None:
+def test_an_erased_encounter_stays_erased() -> None:
     state = Item("e", PLANNED)
-    assert state.evolve(Erased(EncounterReported.type_name)) == state
+    assert state.evolve(Erased(EncounterReported.type_name)).erased
 
 
 def test_a_practitioner_joins_once() -> None:

@@ -6,6 +6,7 @@ from domain.kernel.command import Reserved
 from domain.kernel.context import Subject
 from domain.kernel.event import Erased
 from domain.kernel.items import Item
+from domain.kernel.refusal import RecordErased
 from domain.kernel.values import Concept, Moment, Source
 from domain.records import Condition, Fact, FileRecord, RecordCorrected, RecordFiled
 from tests.story import given
@@ -44,10 +45,8 @@ def test_a_correction_is_corrected_back() -> None:
     ).when(filing(FLU)).then(RecordCorrected(item=ITEM, fact=FLU, source=EHR))
 
 
-def test_an_erased_fact_is_filed_anew() -> None:
-    given(Erased("records.record-filed")).when(filing()).then(
-        RecordFiled(item=ITEM, fact=FLU, source=EHR)
-    )
+def test_an_erased_fact_stays_erased() -> None:
+    given(Erased("records.record-filed")).when(filing()).refused(RecordErased)
 
 
 def test_a_fact_is_found_by_its_id_at_the_source_in_its_chart() -> None:

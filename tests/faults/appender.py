@@ -13,6 +13,7 @@ import asyncpg
 
 from adapters.postgres.writer import LogUnavailable
 from api.house import House, open_house
+from api.logs import configure
 from api.settings import Settings
 from domain.kernel.perform import Request
 from tests.adapters.postgres.acts import operator, patient
@@ -55,6 +56,7 @@ async def main(
     dsn: str, folder: str, name: str, first: int, clients: int, early: bool = False
 ) -> None:
     """Append with so many clients until the input ends."""
+    configure()  # to stderr: what is acknowledged goes to stdout
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), stop.set)
     async with open_house(Settings.in_folder(Path(folder), dsn, profile="demo")) as house:

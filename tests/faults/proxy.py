@@ -9,7 +9,7 @@ from typing import Literal
 
 Mode = Literal["well", "dead", "cut", "slow"]
 SOCKET = ".s.PGSQL.5432"
-SLOW_SECONDS = 0.05
+SLOW_SECONDS = 0.02
 PORTION = 65_536
 
 
