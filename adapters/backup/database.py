@@ -42,13 +42,15 @@ class BackupFailed(Exception):
     """A program of PostgreSQL failed; nothing was kept of it. See what it says above."""
 
 
-def programs(folder: Path | None, fallback: Path | None = None) -> Path:
-    """The folder of PostgreSQL's programs: the given one, that of the PATH, or the fallback.
+def programs(folder: Path | None, fallback: Path | None) -> Path:
+    """The folder of PostgreSQL's programs: the given one, those at hand, or that of the PATH.
+
+    They may be newer than the server, not older.
 
     Raises ProgramsMissing.
     """
     found = shutil.which("pg_basebackup")
-    for place in (folder, Path(found).parent if found else None, fallback):
+    for place in (folder, fallback, Path(found).parent if found else None):
         if place is not None and all((place / name).exists() for name in PROGRAMS):
             return place
     raise ProgramsMissing(str(folder or "PATH"))

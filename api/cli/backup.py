@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from adapters.backup import Manifest, copy_objects, followed, laid_out, programs
+from adapters.embedded.errors import ServerNotInstalled
 from adapters.embedded.postgres import wheel_binaries
 from api.cli.place import actionable, house_at, named_operator, operator_actor, placed, settings_at
 from api.cli.progressing import Moved, progress_bar
@@ -63,7 +64,7 @@ def backup(
     Each backup is a folder of its own; received files lie beside them, once. With --follow a
     restore loses moments and not a day.
     """
-    place = programs(binaries, wheel_binaries())
+    place = programs(binaries, _at_hand())
     with settings_at(folder) as settings:
         if follow:
             asyncio.run(_follow(place, settings.dsn, into))
@@ -87,6 +88,14 @@ def backup(
         click.echo(f"  {tenant}: {log.position} events, root {log.root}")
     if keys is None:
         click.echo("  without keys: back them up apart (--keys), and the root key in its escrow")
+
+
+def _at_hand() -> Path | None:
+    """The programs of the embedded server, where that is installed."""
+    try:
+        return wheel_binaries()
+    except ServerNotInstalled:
+        return None
 
 
 async def _follow(binaries: Path, dsn: str, into: Path) -> None:
