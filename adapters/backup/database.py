@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 SLOT: Final = "anamnesis_backup"
 PROGRAMS = ("pg_basebackup", "pg_verifybackup", "pg_receivewal")
 _STARTED = re.compile(r"START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)")
+_RELEASE = re.compile(r"\(PostgreSQL\) (\d+)")
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
 _KILOBYTES = re.compile(r"(\d+)/(\d+) kB")
 RECOVERY = """
@@ -73,7 +74,7 @@ async def base_backup(binaries: Path, dsn: str, into: Path, moved: Moved) -> Non
             moved,
             _secret(dsn),
         )
-        await _run([binaries / "pg_verifybackup", "--quiet", draft], moved)
+        await _run([*await _verifying(binaries, draft), draft], moved)
         await asyncio.to_thread(draft.rename, into)
     except BaseException:
         await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
@@ -123,6 +124,19 @@ def laid_out(backup: Path, data: Path, wal: Path | None) -> None:
             settings.write(RECOVERY.format(wal=wal.resolve()))
         (draft / "recovery.signal").touch(mode=0o600)
     draft.rename(data)
+
+
+async def _verifying(binaries: Path, copy: Path) -> list[str | Path]:
+    """The check of a copy; its write-ahead log is read only by programs of the same release."""
+    program: list[str | Path] = [binaries / "pg_verifybackup", "--quiet"]
+    child = await asyncio.create_subprocess_exec(
+        str(program[0]), "--version", stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await child.communicate()
+    release = _RELEASE.search(said.decode())
+    written_by = await asyncio.to_thread((copy / "PG_VERSION").read_text)
+    same = release is not None and release[1] == written_by.strip()
+    return program if same else [*program, "--no-parse-wal"]
 
 
 def _check_whole(label: Path, wal: Path) -> None:
