@@ -131,7 +131,7 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
         tailing = projector.run(known, connect)
         task = asyncio.create_task(tailing, name="projector")
         try:
-            await bring_up_to_date(pool, house.keys, known, PROJECTIONS, _silent, house.workers)
+            await bring_up_to_date(pool, house.keys, known, PROJECTIONS, unwatched, house.workers)
             yield projector
         finally:
             projector.stop()
@@ -149,7 +149,7 @@ async def ended(task: asyncio.Task[None]) -> None:
         await asyncio.wait({task}, timeout=1.0)
 
 
-def _silent(_done: int, _total: int) -> None:
+def unwatched(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 

@@ -5,7 +5,6 @@ and is held to what was signed.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,23 +18,21 @@ from adapters.backup.manifest import Root
 from adapters.dispatch import Effects
 from adapters.heads import head_line, heads_in
 from adapters.keys.files import replace
-from adapters.postgres.rebuild import Rebuild
 from adapters.postgres.trail import Trail
 from adapters.postgres.verification import anchors_now
 from adapters.proofs.notes import Checkpoint
 from api.erasing.again import by_chart, erase_again
 from api.house import STORE, House
+from api.rebuilding import Moved
 from api.settings import Settings
 from api.signing import signed_anchors, taken_heads
 from api.verifying import verification
 from domain.audit import RecordRestore, SwitchDispatch, trail_of
 from domain.kernel.context import Actor
 from domain.kernel.perform import Request
-from projections.catalogue import PROJECTIONS
 
 MODELS_SECONDS = 600.0
 STAMP = "%Y-%m-%dT%H-%M-%SZ"
-Moved = Callable[[str, int, int], None]
 
 
 class KeysBeside(Exception):
@@ -181,16 +178,6 @@ async def finish(
     )
 
 
-async def rebuild_all(house: House, moved: Moved) -> None:
-    """Every read model anew: what was erased after the backup must not stand in any."""
-    dsn = house.settings.role_dsn("projector")
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
-        for count, projection in enumerate(PROJECTIONS, 1):
-            rebuild = Rebuild(pool, house.keys, projection, _silent, house.workers)
-            await rebuild.run(await house.tenants())
-            moved("read models", count, len(PROJECTIONS))
-
-
 async def _hold_back(house: House, who: Actor, standing: Standing) -> None:
     """Nothing of what was due is sent: perhaps it was sent after the backup."""
     trail = trail_of(who, house.log.now())
@@ -211,14 +198,10 @@ async def _set_heads_aside(house: House, tenant: str, head: int) -> None:
         return
     kept, aside = "", ""
     for whose, note in heads_in(taken.read_text("utf-8")):
-        lost = whose == tenant and Checkpoint.of(note.text).size > head
-        aside, kept = (aside + head_line(whose, note), kept) if lost else (
-            aside, kept + head_line(whose, note),
-        )  # fmt: skip
+        if whose == tenant and Checkpoint.of(note.text).size > head:
+            aside += head_line(whose, note)
+        else:
+            kept += head_line(whose, note)
     if aside:
         replace(taken.with_name(f"{taken.name}.before-{stamp}"), aside.encode())
         replace(taken, kept.encode(), 0o640)
-
-
-def _silent(_done: int, _total: int) -> None:
-    """The steps are told, not their parts."""

@@ -5,18 +5,14 @@ from collections.abc import Callable, Sequence
 from adapters.postgres.verification import verify
 from adapters.proofs.anchors import Anchor
 from adapters.proofs.findings import Verification
-from api.house import House
-
-
-def _silent(_done: int, _total: int) -> None:
-    """Nobody watches."""
+from api.house import House, unwatched
 
 
 async def verification(
     house: House,
     tenant: str,
     anchors: Sequence[Anchor] = (),
-    moved: Callable[[int, int], None] = _silent,
+    moved: Callable[[int, int], None] = unwatched,
 ) -> Verification:
     """Check all of one tenant's log. Raises TenantUnknown."""
 

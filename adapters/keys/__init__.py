@@ -1,5 +1,6 @@
 """The key tree: wrapped keys outside the event log, sealing, and destruction for erasure."""
 
+from adapters.keys.compartments import BASE_CLASS
 from adapters.keys.port import KeptKey, KeyRecord, KeyStore, Tombstone
 from adapters.keys.refused import (
     BodyTampered,
@@ -23,6 +24,7 @@ from adapters.keys.store import SqliteKeyStore
 from adapters.keys.tree import KeyTree
 
 __all__ = [
+    "BASE_CLASS",
     "SEAL_OVERHEAD",
     "BodyTampered",
     "DataKey",

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import asyncpg
 
 from adapters import codec
+from adapters.keys.compartments import BASE_CLASS
 from adapters.keys.refused import KeyDestroyed, KeyRefused, KeyStoreUnavailable
 from adapters.keys.seal import DataKey
 from adapters.keys.tree import Found, KeyTree
 from domain.kernel.readmodel import Put, Row, Table, Write
 
-KEY_CLASS = "clinical"
 BLIND = "blind"
 """The type of a column that keeps a keyed hash, and the purpose of the secret it is made with."""
 BLIND_BYTES = 16
@@ -157,7 +157,7 @@ class RowSealer:
         await asyncio.gather(*(self._open(*p) for p in places - self._compartments.keys()))
 
     async def _open(self, owner: str, category: str) -> None:
-        key_class = await self._keys.class_of(self._tenant, KEY_CLASS, category)
+        key_class = await self._keys.class_of(self._tenant, BASE_CLASS, category)
         try:
             found = await self._keys.compartment(self._tenant, owner, key_class)
             self._compartments[owner, category] = found

@@ -16,6 +16,7 @@ from adapters.embedded.postgres import wheel_binaries
 from api.cli.place import actionable, house_at, named_operator, operator_actor, placed, settings_at
 from api.cli.progressing import Moved, progress_bar
 from api.house import House, open_house
+from api.rebuilding import rebuild_models
 from api.restoring import (
     BackedUp,
     Places,
@@ -24,8 +25,8 @@ from api.restoring import (
     assess,
     back_up,
     finish,
-    rebuild_all,
 )
+from projections.catalogue import PROJECTIONS
 
 KEY_DAYS = 35
 _PROGRAMS = click.option(
@@ -168,7 +169,8 @@ def finish_(accept_lost: bool, as_json: bool, folder: Path, **named: Any) -> Non
                 for tenant in await house.tenants()
             }
             done = [await one(house, *each, moved) for each in standings.items()]
-            await rebuild_all(house, lambda _step, *steps: moved(*steps))
+            # What was erased after the backup must not stand in any of them.
+            await rebuild_models(house, PROJECTIONS, lambda _step, *steps: moved(*steps))
             return done
 
     with progress_bar("restoring") as moved:

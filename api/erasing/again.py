@@ -7,11 +7,12 @@ log does not have; each gets a tombstone in this log, and the store's order is s
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
-from adapters.keys import KeyDestroyed, KeyRecord
+from adapters.keys import BASE_CLASS, KeyDestroyed, KeyRecord
 from adapters.postgres.holdings import Holdings
-from api.erasing.carrying import Carrier, Done, Moved
-from api.erasing.planning import CLASS, Plan, Wanted
+from api.erasing.carrying import Carrier, Done
+from api.erasing.planning import Plan, Wanted
 from api.house import House
+from api.rebuilding import Moved
 from domain.kernel.context import Actor
 from domain.records import ResourceSetAside
 
@@ -66,7 +67,8 @@ async def planned(
         owners=(chart,),
     )
     whole = any(
-        one.kind == "compartment" and one.owner == chart and one.key_class == CLASS for one in group
+        one.kind == "compartment" and one.owner == chart and one.key_class == BASE_CLASS
+        for one in group
     )
     if not whole:
         return Wanted(chart=chart, scope=PART), plan

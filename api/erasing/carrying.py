@@ -5,30 +5,30 @@ refuses what would be sealed with those keys from the tombstone on (docs/adr/002
 """
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
 import asyncpg
 
-from adapters.keys import DataKey, KeyDestroyed
+from adapters.keys import BASE_CLASS, DataKey, KeyDestroyed
 from adapters.objects import ObjectMissing
 from adapters.postgres.holdings import Holdings
-from adapters.postgres.rebuild import Rebuild
 from adapters.postgres.sealing import Sealer
 from adapters.postgres.tenant import SET_TENANT
-from api.erasing.certificate import Certificate, certificate
-from api.erasing.planning import CLASS, Home, Plan, Planner, Wanted
+from api.erasing.certificate import Certificate, certificate, kept
+from api.erasing.planning import Home, Plan, Planner, Wanted
 from api.house import House
+from api.rebuilding import Moved, rebuild_models
 from domain.audit import (
     EVERYTHING,
     CarryOutErasure,
     ChartErased,
     EraseChart,
+    ErasureCarriedOut,
     Keeping,
     NothingToErase,
     ReopenChart,
-    keeping_stream,
+    keeping_of,
 )
 from domain.kernel.context import Actor
 from domain.kernel.event import Recorded, event_types
@@ -42,7 +42,6 @@ OF_PERSONS = {
     name for name, kind in event_types().items() if kind.key_class in ("person", "identity")
 }
 FORGET = "SELECT log_forget($1, $2, $3::uuid[], $4::bytea[], $5::bytea[])"
-Moved = Callable[[str, int, int], None]
 
 
 class StillFiling(Exception):
@@ -109,9 +108,8 @@ async def _check_kin(house: House, tenant: str, chart: str) -> None:
 
 async def keeping(house: House, tenant: str, chart: str) -> Keeping:
     """What is to be kept and what was erased of a chart."""
-    recall = await house.log.recall(tenant, b"", b"", [keeping_stream(chart)])
-    state = Keeping.initial(recall.streams[0].id)
-    for recorded in recall.streams[0].events:
+    state = Keeping.initial(keeping_of(chart))
+    for recorded in await kept(house, tenant, chart):
         state = state.evolve(recorded.event)
     return state
 
@@ -158,8 +156,7 @@ class Carrier:
 
     async def tombstones(self, chart: str, scope: str) -> list[Recorded]:
         """Those of a chart and a scope, oldest first."""
-        recall = await self._house.log.recall(self._tenant, b"", b"", [keeping_stream(chart)])
-        events = recall.streams[0].events
+        events = await kept(self._house, self._tenant, chart)
         return [one for one in events if _erases(one, scope)]
 
     async def delete(self, plan: Plan, tombstone: int, done: Done) -> None:
@@ -191,7 +188,7 @@ class Carrier:
         async def find(key: str) -> DataKey:
             return await keys.by_id(tenant, key)
 
-        key_class = await keys.class_of(tenant, CLASS, home.category)
+        key_class = await keys.class_of(tenant, BASE_CLASS, home.category)
         with contextlib.suppress(KeyDestroyed, ObjectMissing):
             key = await keys.item(tenant, home.chart, key_class)
             await self._house.objects.rehome(tenant, ident, find, key)
@@ -212,12 +209,7 @@ class Carrier:
         """The read models of what was erased: their old files are gone, not only their rows."""
         types = plan.types | (OF_PERSONS if _takes_persons(tombstones) else set())
         concerned = [one for one in PROJECTIONS if not types.isdisjoint(one.types)]
-        dsn = self._house.settings.role_dsn("projector")
-        async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
-            for count, projection in enumerate(concerned, 1):
-                rebuild = Rebuild(pool, self._house.keys, projection, _silent, self._house.workers)
-                await rebuild.run(await self._house.tenants())
-                self._moved("read models", count, len(concerned))
+        await rebuild_models(self._house, concerned, self._moved)
         done.models = tuple(one.name for one in concerned)
 
     async def conclude(
@@ -226,20 +218,18 @@ class Carrier:
         """On record that it is done; what a run before this one did stands in the tombstones."""
         erased = [one.event for one in tombstones if isinstance(one.event, ChartErased)]
         whole = wanted.item is None and wanted.scope == EVERYTHING
-        await self._do(
-            CarryOutErasure(
-                chart=wanted.chart,
-                scope=wanted.told,
-                tombstones=len(tombstones),
-                events=plan.events,
-                account_kept=whole and not _takes_persons(tombstones),
-                keys=done.keys,
-                objects=sum(event.objects for event in erased),
-                reservations=done.reservations,
-                models=done.models,
-                left=plan.left,
-            )
+        event = ErasureCarriedOut(
+            scope=wanted.told,
+            tombstones=len(tombstones),
+            events=plan.events,
+            account_kept=whole and not _takes_persons(tombstones),
+            keys=done.keys,
+            objects=sum(tombstone.objects for tombstone in erased),
+            reservations=done.reservations,
+            models=done.models,
+            left=plan.left,
         )
+        await self._do(CarryOutErasure(chart=wanted.chart, done=event))
 
     async def _do(self, command: EraseChart | CarryOutErasure) -> None:
         await self._house.do(Request(command=command, actor=self._who, key=str(uuid4())))
@@ -250,7 +240,3 @@ def _takes_persons(tombstones: list[Recorded]) -> bool:
     return any(
         isinstance(one.event, ChartErased) and len(one.event.owners) > 1 for one in tombstones
     )
-
-
-def _silent(_done: int, _total: int) -> None:
-    """The steps are told, not their parts."""

@@ -22,6 +22,7 @@ from domain.audit import (
     keeping_stream,
     kept_until,
 )
+from domain.kernel.event import Recorded
 
 HEADING = "anamnesis erasure certificate v1"
 
@@ -58,10 +59,15 @@ class Certificate:
         return "\n".join(lines) + "\n"
 
 
+async def kept(house: House, tenant: str, chart: str) -> Sequence[Recorded]:
+    """The events of a chart's holds and erasures, oldest first."""
+    recall = await house.log.recall(tenant, b"", b"", [keeping_stream(chart)])
+    return recall.streams[0].events
+
+
 async def certificate(house: House, tenant: str, chart: str) -> Certificate:
     """What the last erasure of a chart did, as of now. Raises NothingToErase where none is done."""
-    recall = await house.log.recall(tenant, b"", b"", [keeping_stream(chart)])
-    events = recall.streams[0].events
+    events = await kept(house, tenant, chart)
     done = [one.event for one in events if isinstance(one.event, ErasureCarriedOut)]
     if not done:
         raise NothingToErase()

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import combinations
 from typing import NamedTuple
 
-from adapters.keys import DataKey, KeyRecord
+from adapters.keys import BASE_CLASS, DataKey, KeyRecord
 from adapters.postgres.holdings import Held, Holdings, codes_of
 from api.house import House
 from domain.audit import AUDIT, EVERYTHING, NoKeyOfItsOwn
@@ -14,8 +14,6 @@ from domain.kernel.command import Reserved
 from domain.kernel.refusal import NotFound
 from projections.catalogue import PERMISSIONS
 
-CLASS = "clinical"
-"""The class whose compartments have sensitive categories."""
 MODELS = ("audit", *PERMISSIONS)
 """What has to be read before anything is decided."""
 
@@ -139,7 +137,7 @@ class Planner:
             return [place for place in alive if place.key_class != AUDIT]
         codes = {code for one in held for code in codes_of(one.category)}
         classes = {
-            await self._house.keys.class_of(self._tenant, CLASS, category)
+            await self._house.keys.class_of(self._tenant, BASE_CLASS, category)
             for category in _categories(codes, scope)
         }
         return [place for place in alive if place.key_class in classes]

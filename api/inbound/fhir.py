@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from adapters.fhir.intake import Known, Under, Waiting
-from adapters.keys import KeyDestroyed
+from adapters.keys import BASE_CLASS, KeyDestroyed
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.sources import NEWEST, Sources
 from api.house import House
@@ -47,7 +47,7 @@ class HouseIntake:
     async def keep(self, contents: Sequence[tuple[bytes, str]], under: Under) -> list[str]:
         """Store received bytes sealed, once; the ids of what is new. Raises RecordErased."""
         tenant, keys = self._actor.tenant, self._house.keys
-        key_class = await keys.class_of(tenant, "clinical", under.category)
+        key_class = await keys.class_of(tenant, BASE_CLASS, under.category)
         new = keys.item if under.alone else keys.compartment
         try:
             key = await new(tenant, under.owner or tenant, key_class)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from domain.kernel.command import Command, Filed, Stream
+from domain.audit.trail import OnTrail
+from domain.kernel.command import Command, Filed
 from domain.kernel.event import Event
 from domain.kernel.refusal import Refusal
 from domain.kernel.rule import may, operator
@@ -35,18 +36,12 @@ class UnknownDecision(Refusal):
 decide = may("audit.decide-effects", operator)
 
 
-class DecideEffect(Command[Filed], name="audit.decide-effect", rule=decide):
+class DecideEffect(OnTrail, Command[Filed], name="audit.decide-effect", rule=decide):
     """Note what becomes of an effect, before it does."""
 
-    trail: str
     effect: str
     decision: str
     reason: str
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The operator's trail of today."""
-        return (Stream(fold=Filed, id=self.trail, any_version=True),)
 
     def decide(self, _state: Filed, _now: datetime) -> Iterator[Event]:
         """Always an event. Raises UnknownDecision."""
@@ -55,18 +50,12 @@ class DecideEffect(Command[Filed], name="audit.decide-effect", rule=decide):
         yield EffectDecided(effect=self.effect, decision=self.decision, reason=self.reason)
 
 
-class SwitchDispatch(Command[Filed], name="audit.switch-dispatch", rule=decide):
+class SwitchDispatch(OnTrail, Command[Filed], name="audit.switch-dispatch", rule=decide):
     """Note that effects are held back, or carried out again, before they are."""
 
-    trail: str
     paused: bool
     reason: str
     dropped: int = 0
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The operator's trail of today."""
-        return (Stream(fold=Filed, id=self.trail, any_version=True),)
 
     def decide(self, _state: Filed, _now: datetime) -> Iterator[Event]:
         """Always an event."""

@@ -212,12 +212,11 @@ class PlaceHold(Command[tuple[Keeping, Filed]], name="audit.place-hold", rule=ho
             yield HoldPlaced(matter=self.matter, basis=self.basis)
 
 
-class LiftHold(Command[Keeping], name="audit.lift-hold", rule=hold):
-    """End the hold of a matter; others stand."""
+@dataclass(frozen=True, kw_only=True)
+class _OfKeeping:
+    """A wish about what is to be kept of a chart."""
 
     chart: str
-    matter: str
-    reason: str
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -228,20 +227,26 @@ class LiftHold(Command[Keeping], name="audit.lift-hold", rule=hold):
         """The chart."""
         return Subject(chart=self.chart)
 
+
+class LiftHold(_OfKeeping, Command[Keeping], name="audit.lift-hold", rule=hold):
+    """End the hold of a matter; others stand."""
+
+    matter: str
+    reason: str
+
     def decide(self, state: Keeping, _now: datetime) -> Iterator[Event]:
         """Nothing where no such hold stands."""
         if self.matter in state.holds:
             yield HoldLifted(matter=self.matter, reason=self.reason)
 
 
-class EraseChart(Command[Keeping], name="audit.erase-chart", rule=erase):
+class EraseChart(_OfKeeping, Command[Keeping], name="audit.erase-chart", rule=erase):
     """Destroy keys of a chart; `newest` is the time of the last event that they sealed.
 
     `years` is how long the deployment keeps this scope; it may not be less than RETENTION_YEARS.
     With `again` it was decided before: the log is a copy from before that.
     """
 
-    chart: str
     scope: str
     basis: str
     reason: str
@@ -251,15 +256,6 @@ class EraseChart(Command[Keeping], name="audit.erase-chart", rule=erase):
     newest: datetime | None = None
     years: int = 0
     again: bool = False
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """What is to be kept of the chart."""
-        return (keeping_stream(self.chart),)
-
-    def subject(self, _state: Keeping) -> Subject:
-        """The chart."""
-        return Subject(chart=self.chart)
 
     def decide(self, state: Keeping, now: datetime) -> Iterator[Event]:
         """Nothing where all these keys are destroyed. Raises UnderHold and TooYoung."""
@@ -286,60 +282,22 @@ class EraseChart(Command[Keeping], name="audit.erase-chart", rule=erase):
                 raise TooYoung(until=until.date())
 
 
-class CarryOutErasure(Command[Keeping], name="audit.carry-out-erasure", rule=erase):
+class CarryOutErasure(_OfKeeping, Command[Keeping], name="audit.carry-out-erasure", rule=erase):
     """Note that everything that the tombstones of a chart ordered is done."""
 
-    chart: str
-    scope: str
-    tombstones: int
-    events: int
-    account_kept: bool
-    keys: int
-    objects: int
-    reservations: int
-    models: tuple[str, ...]
-    left: int = 0
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """What is to be kept of the chart."""
-        return (keeping_stream(self.chart),)
-
-    def subject(self, _state: Keeping) -> Subject:
-        """The chart."""
-        return Subject(chart=self.chart)
+    done: ErasureCarriedOut
 
     def decide(self, state: Keeping, _now: datetime) -> Iterator[Event]:
         """Nothing where it is on record."""
-        if self.tombstones > dict(state.carried_out).get(self.scope, 0):
-            yield ErasureCarriedOut(
-                scope=self.scope,
-                tombstones=self.tombstones,
-                events=self.events,
-                account_kept=self.account_kept,
-                keys=self.keys,
-                objects=self.objects,
-                reservations=self.reservations,
-                models=self.models,
-                left=self.left,
-            )
+        if self.done.tombstones > dict(state.carried_out).get(self.done.scope, 0):
+            yield self.done
 
 
-class ReopenChart(Command[Keeping], name="audit.reopen-chart", rule=erase):
+class ReopenChart(_OfKeeping, Command[Keeping], name="audit.reopen-chart", rule=erase):
     """Let facts of an erased scope be filed again; what was erased stays erased."""
 
-    chart: str
     scope: str
     reason: str
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """What is to be kept of the chart."""
-        return (keeping_stream(self.chart),)
-
-    def subject(self, _state: Keeping) -> Subject:
-        """The chart."""
-        return Subject(chart=self.chart)
 
     def decide(self, state: Keeping, _now: datetime) -> Iterator[Event]:
         """Always an event. Raises NothingErased."""

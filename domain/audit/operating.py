@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from domain.kernel.command import Command, Filed, Stream
+from domain.audit.trail import OnTrail
+from domain.kernel.command import Command, Filed
 from domain.kernel.event import Event
 from domain.kernel.rule import may, operator
 
@@ -24,19 +25,13 @@ class LogRestored(Event, name="audit.log-restored", version=1, key_class="audit"
 restore = may("audit.restore", operator)
 
 
-class RecordRestore(Command[Filed], name="audit.record-restore", rule=restore):
+class RecordRestore(OnTrail, Command[Filed], name="audit.record-restore", rule=restore):
     """Note that a log goes on from a backup."""
 
-    trail: str
     position: int
     signed: int
     erased_again: int
     reason: str
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The operator's trail of today."""
-        return (Stream(fold=Filed, id=self.trail, any_version=True),)
 
     def decide(self, _state: Filed, _now: datetime) -> Iterator[Event]:
         """Always an event."""
@@ -62,18 +57,12 @@ class KeysRotated(Event, name="audit.keys-rotated", version=1, key_class="audit"
 rotate = may("audit.rotate-keys", operator)
 
 
-class RecordRotation(Command[Filed], name="audit.record-rotation", rule=rotate):
+class RecordRotation(OnTrail, Command[Filed], name="audit.record-rotation", rule=rotate):
     """Note that keys were wrapped anew."""
 
-    trail: str
     what: str
     keys: int
     reason: str
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The operator's trail of today."""
-        return (Stream(fold=Filed, id=self.trail, any_version=True),)
 
     def decide(self, _state: Filed, _now: datetime) -> Iterator[Event]:
         """Always an event."""

@@ -118,6 +118,18 @@ def refused(actor: Actor, operation: str, chart: str | None, now: datetime) -> t
     return trail_of(actor, now), AccessRefused(operation=operation, chart=chart)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnTrail:
+    """A wish to note what an operator does, in their trail of today."""
+
+    trail: str
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The operator's trail of today."""
+        return (Stream(fold=Filed, id=self.trail, any_version=True),)
+
+
 class RecordReplay(Command[Filed], name="audit.record-replay", rule=replay):
     """Note that an operator replayed part of the log, before it is shown."""
 

@@ -17,6 +17,7 @@ from adapters.embedded import EmbeddedPostgres, start_postgres
 from adapters.keys import KeyTree, RootKey, SqliteKeyStore
 from adapters.postgres.migrate import add_tenant, migrate
 from api.house import House, open_house, projecting
+from api.rebuilding import rebuild_models
 from api.restoring import (
     EventsLost,
     KeysBeside,
@@ -25,12 +26,12 @@ from api.restoring import (
     assess,
     back_up,
     finish,
-    rebuild_all,
 )
 from api.settings import Settings
 from api.signing import signed_anchors, signing, taken_heads
 from api.verifying import verification
 from domain.audit import DispatchSwitched, LogRestored
+from projections.catalogue import PROJECTIONS
 from tests.adapters.fhir import lived
 from tests.conftest import TENANTS
 from tests.erasure.conftest import HERE, OTHER, WHO, Marked, erased, look, marked
@@ -132,7 +133,7 @@ async def nothing_is_lost(house: House, last: int, answered: float) -> None:
         assert answered - trail[-1].committed_at.timestamp() <= MOST_LOST_SECONDS
     standing = await assess(house, HERE, accept_lost=True)
     done = await finish(house, HERE, standing, WHO, lambda *_: None)
-    await rebuild_all(house, lambda *_: None)
+    await rebuild_models(house, PROJECTIONS, lambda *_: None)
     assert (done.ok, done.charts_erased_again) == (True, 0)
 
 
@@ -189,7 +190,7 @@ async def goes_on(house: House, people: Marked, manifest: Manifest) -> None:
     # What was written meanwhile does not change what is lost.
     assert await assess(house, HERE, accept_lost=False) == standing
     done = await finish(house, HERE, standing, WHO, lambda *_: None)
-    await rebuild_all(house, lambda *_: None)
+    await rebuild_models(house, PROJECTIONS, lambda *_: None)
     assert (done.ok, done.charts_erased_again) == (True, 2)
     assert done.lost > 0
     checked = await verification(house, HERE)
