@@ -33,9 +33,6 @@ SETTLED = """UPDATE effect SET state = $4, error = $5, attempts = $6, due = coal
     holder = NULL, leased_until = NULL,
     settled_at = CASE WHEN $4 IN ('waiting', 'sending') THEN NULL ELSE clock_timestamp() END
   WHERE tenant = $1 AND id = $3 AND holder = $2"""
-NEXT = """SELECT min(greatest(due, coalesce(leased_until, due))) FROM effect
-  WHERE tenant = $1 AND state IN ('waiting', 'sending')
-    AND NOT EXISTS (SELECT FROM dispatch d WHERE d.tenant = $1 AND d.paused)"""
 STUCK = """SELECT id, name, state, attempts, error, due, position FROM effect
   WHERE tenant = $1 AND state IN ('parked', 'dead') ORDER BY due, id"""
 DECIDED = """UPDATE effect SET state = $3, due = clock_timestamp(), attempts = 0, holder = NULL,
@@ -122,12 +119,6 @@ class Effects:
         """Say what became of it; nothing happens where another process holds it by now."""
         count = one.attempts if attempts is None else attempts
         await self._changed(one.tenant, SETTLED, self._holder, one.id, state, error, count, due)
-
-    async def next_due(self, tenant: str) -> datetime | None:
-        """When the next effect can be claimed."""
-        (row,) = await tenant_rows(self._pool, tenant, NEXT, tenant)
-        due: datetime | None = row[0]
-        return due
 
     async def stuck(self, tenant: str) -> list[Stuck]:
         """What waits for a decision."""

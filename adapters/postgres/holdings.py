@@ -16,7 +16,7 @@ from adapters.postgres.tenant import tenant_rows
 from adapters.postgres.trail import Trail
 from domain.audit import Selection
 from domain.identity import AccountOpened
-from domain.kernel.event import Event, Recorded, event_type
+from domain.kernel.event import Event, Recorded
 from domain.kernel.values import Source
 from domain.registry import ChartOpened, number_of
 
@@ -45,7 +45,6 @@ class Held:
     """The id of the command that wrote it, hexadecimal."""
     type: str
     key: str
-    key_class: str
     category: str
     alone: bool
     states: bool
@@ -124,7 +123,6 @@ class Holdings:
 
 def _held(recorded: Recorded) -> Held:
     header, event = recorded.header, recorded.event
-    kind = event_type(header.type)
     opened = isinstance(event, Event)
     sources = list(_sources(event))
     return Held(
@@ -133,7 +131,6 @@ def _held(recorded: Recorded) -> Held:
         command=header.command,
         type=header.type,
         key=header.key,
-        key_class="" if kind is None else kind.key_class,
         category=event.category if isinstance(event, Event) else "",
         alone=isinstance(event, Event) and event.sealed_alone,
         states=opened and hasattr(event, "content"),

@@ -63,8 +63,3 @@ class Reaction:
 def effect_type(name: str) -> type[Effect] | None:
     """The registered type of that name, or None for a name of a newer release."""
     return _registry.get(name)
-
-
-def effect_types() -> dict[str, type[Effect]]:
-    """Every effect type by its permanent name."""
-    return dict(_registry)

@@ -89,8 +89,7 @@ async def test_what_is_due_later_waits_until_then(desk: Desk) -> None:
     await act(desk.house, "later")
     await desk.written()
     assert await desk.dispatcher().carry(HERE) == 0
-    due = await Effects(desk.pool).next_due(HERE)
-    assert due is not None
+    due = await desk.owner.fetchval("SELECT due FROM effect")
     assert timedelta(minutes=59) < due - datetime.now(UTC) < timedelta(minutes=61)
     await desk.owner.execute("UPDATE effect SET due = clock_timestamp()")
     assert await desk.dispatcher().carry(HERE) == 1
@@ -210,4 +209,4 @@ async def test_effects_of_another_tenant_are_out_of_sight(desk: Desk) -> None:
     await act(desk.house, "0")
     await desk.written()
     assert await desk.dispatcher().carry("lakeside") == 0
-    assert await Effects(desk.pool).next_due("lakeside") is None
+    assert await desk.states() == {"waiting": 1}

@@ -16,9 +16,10 @@ import asyncpg
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from adapters.dispatch import Effects, Failed, InDoubtNow
+from adapters.dispatch import Failed, InDoubtNow
 from adapters.heads import heads_in
 from adapters.mail import Message, SmtpMailer, SmtpPlace
+from adapters.postgres.tenant import tenant_rows
 from adapters.proofs.notes import Note
 from api.dispatch import dispatching
 from api.house import House, open_house, projecting
@@ -141,6 +142,9 @@ async def test_the_demo_keeps_mail_in_a_folder(settings: Settings, tmp_path: Pat
     assert mail["Subject"] == "Anamnesis: an erasure in riverside is carried out"
 
 
+WAITING = "SELECT error FROM effect WHERE state = 'waiting' AND due > $1"
+
+
 async def test_without_mail_the_certificate_waits_for_it(
     living_house: House, settings: Settings, tmp_path: Path
 ) -> None:
@@ -151,9 +155,8 @@ async def test_without_mail_the_certificate_waits_for_it(
         await erased(living_house, people.chart)
         async with asyncio.timeout(20):
             while True:
-                rows = await pool.fetch("SELECT set_config('anamnesis.tenant', 'riverside', false)")
-                due = await Effects(pool).next_due(HERE)
-                if rows and due is not None and due > datetime.now(UTC):
+                rows = await tenant_rows(pool, HERE, WAITING, datetime.now(UTC))
+                if rows:
                     break
                 await asyncio.sleep(0.05)
 
