@@ -29,7 +29,7 @@ _USUAL: Final[dict[str, Any]] = {
 }
 
 
-class BoundedPool(asyncpg.Pool):  # type: ignore[misc]
+class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg ships no types
     """A pool that is closed in time, whatever its connections meet."""
 
     __slots__ = ()
@@ -48,25 +48,20 @@ class RequestPool(BoundedPool):
 
     __slots__ = ("_renewed_at",)
 
-    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - asyncpg's own
+    async def _acquire(self, *given: Any) -> Any:
         # A release waits for what was cancelled, for ever unless its acquisition had a timeout;
         # which would cost a task each time. The wait itself ends with the operation.
-        proxy = await super()._acquire(timeout)
+        proxy = await super()._acquire(*given)
         proxy._holder._timeout = RELEASE_SECONDS
         return proxy
 
-    async def release(
-        self,
-        connection: Any,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - asyncpg's own
-    ) -> None:
+    async def release(self, connection: Any, **named: Any) -> None:
         """Give a connection back. Where its user was cancelled, nobody else sees how it ends."""
         task = asyncio.current_task()
         if task is None or not task.cancelling():
-            await super().release(connection, timeout=timeout)
+            await super().release(connection, **named)
             return
-        releasing = asyncio.ensure_future(super().release(connection, timeout=timeout))
+        releasing = asyncio.ensure_future(super().release(connection, **named))
         releasing.add_done_callback(_seen)
         await asyncio.shield(releasing)
 

@@ -157,7 +157,7 @@ async def storm(seed: int, settings: Mapping[str, str]) -> AsyncIterator[Storm]:
     server = start_postgres(
         folder / "pg", binaries=Path(binaries) if binaries else None, settings=settings
     )
-    here = Storm(folder, settings, server, random.Random(seed))  # noqa: S311 - repeatable
+    here = Storm(folder, settings, server, random.Random(seed))
     try:
         server.create_database("storm")
         migrate(here.dsn)

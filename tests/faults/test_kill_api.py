@@ -48,7 +48,7 @@ async def lived(here: Storm, name: str, seconds: float, *words: str) -> list[tup
 
 
 async def test_what_killed_processes_acknowledged_is_there_once_and_for_all() -> None:
-    chance = random.Random(SEED)  # noqa: S311 - repeatable
+    chance = random.Random(SEED)
     async with storm(SEED, {}) as here:
         async with open_house(here.house):
             pass

@@ -55,7 +55,7 @@ async def clear_columns(house: House, table: str, body: bool) -> Counter[tuple[o
 async def test_a_projector_that_is_killed_again_and_again_skips_and_doubles_nothing() -> None:
     async with storm(3, {}) as here:
         async with here.load():
-            await killed_again_and_again(here, random.Random(3))  # noqa: S311 - repeatable
+            await killed_again_and_again(here, random.Random(3))
         async with open_house(here.house) as house:
             async with projecting(house):
                 await house.progress.reach_head(HERE, COUNTED, seconds=60)

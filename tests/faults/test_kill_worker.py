@@ -113,7 +113,7 @@ async def died(child: asyncio.subprocess.Process, after_s: float = 10) -> None:
 async def test_killed_workers_and_a_forgetful_redis_lose_and_double_nothing(
     house: House, tmp_path: Path
 ) -> None:
-    chance = random.Random(SEED)  # noqa: S311
+    chance = random.Random(SEED)
     owner = await asyncpg.connect(house.settings.dsn)
     with start_valkey(tmp_path / "valkey") as valkey:
         async with peered() as (peer, url):

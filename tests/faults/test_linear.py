@@ -144,7 +144,7 @@ async def test_histories_of_eight_clients_with_lost_connections_are_linearizable
     told = appended = 0
     try:
         for seed in range(HISTORIES):
-            history = Recorded(dsn, writers, random.Random(seed))  # noqa: S311 - repeatable
+            history = Recorded(dsn, writers, random.Random(seed))
             await history.run()
             assert is_linearizable(history.ops), f"seed {seed}: {history.ops}"
             told += sum(op.told is None for op in history.ops)

@@ -118,7 +118,7 @@ def cases(
 
     def made(body: str, number: int) -> Case:
         # Hypothesis prefers the first of several: here everybody is as likely as everybody else.
-        chance = random.Random(number)  # noqa: S311
+        chance = random.Random(number)
         person = chance.choice(people)
         if mode is GenerationMode.POSITIVE and chance.random() < 0.5:
             person = chance.choice(MAY.get(_root(body), STAFF))

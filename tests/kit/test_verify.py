@@ -248,7 +248,7 @@ def test_a_changed_part_and_a_changed_receipt_are_found(exports: Exports) -> Non
 
 def test_a_flipped_byte_anywhere_is_never_taken_for_the_log(exports: Exports, whole: Path) -> None:
     """Beyond the first line, which says of what the file is and is not signed."""
-    chance = random.Random(20)  # noqa: S311 - repeatable, and no secret
+    chance = random.Random(20)
     content = whole.read_bytes()
     begin = content.index(b"\n") + 1
     for _ in range(60):

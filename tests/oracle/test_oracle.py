@@ -53,7 +53,7 @@ async def asking(world: World, tenant: str, seed: int) -> AsyncIterator[Asker]:
     """Somebody who asks as everybody of a tenant, over a real socket."""
     people = sorted(key for key, (own, _) in world.people.items() if own == tenant)
     async with serving(world.app, listen(0)) as url, httpx2.AsyncClient(timeout=30) as client:
-        planner = Planner(people, random.Random(seed))  # noqa: S311
+        planner = Planner(people, random.Random(seed))
         yield Asker(client, f"{url}/graphql", world.token, planner)
 
 

@@ -70,7 +70,7 @@ class History:
 
 def history(seed: str) -> History:
     """One to three events for each projection, in any order."""
-    random = Random(seed)  # noqa: S311 - repeatable, and no secret
+    random = Random(seed)
     chart = fresh(random)
     poisoned = random.random() < POISONED
     kinds = [

@@ -44,7 +44,7 @@ async def test_any_history_gives_the_same_rows_live_and_again_and_rebuilt(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = [history(f"{SEED} {number}") for number in range(HISTORIES)]
-    random = Random(SEED)  # noqa: S311 - repeatable, and no secret
+    random = Random(SEED)
     async with projector(house) as live:
         for start in range(0, HISTORIES, TOGETHER):
             together = told[start : start + TOGETHER]

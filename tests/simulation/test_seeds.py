@@ -85,7 +85,7 @@ def wish(chance: random.Random, charts: Sequence[str]) -> Command[Any]:
 
 def history(seed: int) -> Made:
     """A whole run: four charts first, then everybody at once."""
-    chance = random.Random(seed)  # noqa: S311 - the seed is the history
+    chance = random.Random(seed)
     log = MemoryLog(chance)
     told, projector = Acknowledged(), Projecting(log, chance)
     first = [Request(command=patient(n), actor=WHO, key=f"first {n}") for n in range(4)]

@@ -238,7 +238,7 @@ def simulate(
     seed: int, clients: Sequence[Coroutine[None, None, None]], projector: Projecting
 ) -> int:
     """Let everybody take turns until the clients are done; how many turns it took."""
-    chance = random.Random(seed)  # noqa: S311 - the seed is the history
+    chance = random.Random(seed)
     running, beside = list(clients), projector.run()
     turns = 0
     while running:

@@ -39,7 +39,7 @@ async def told(house: House) -> list[History]:
     """Some histories, appended; nothing of them is erased or bound to fail."""
     some = [history(f"poison {number}") for number in range(HISTORIES)]
     sound = [one for one in some if not one.poisoned]
-    await happen(house, sound, Random(1), shredded=False)  # noqa: S311 - repeatable
+    await happen(house, sound, Random(1), shredded=False)
     return sound
 
 

@@ -63,7 +63,7 @@ async def advanced(house: House) -> None:
 async def happens(house: House, number: int) -> None:
     """Some histories are appended."""
     told = [history(f"round {number} {n}") for n in range(HISTORIES)]
-    await happen(house, told, Random(number), shredded=False)  # noqa: S311 - repeatable
+    await happen(house, told, Random(number), shredded=False)
 
 
 async def rebuilt(house: House) -> None:

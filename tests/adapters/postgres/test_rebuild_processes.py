@@ -32,7 +32,7 @@ def every_log_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
 async def projected(house: House) -> None:
     """Histories of which some are poisoned, projected live."""
     told = [history(f"shared {number}") for number in range(HISTORIES)]
-    await happen(house, told, Random(1))  # noqa: S311 - repeatable, and no secret
+    await happen(house, told, Random(1))
     async with projector(house) as live:
         await live.advance(HERE)
 

@@ -47,7 +47,7 @@ def flipped(value: Column, chance: random.Random) -> Column:
 
 
 async def test_every_flip_in_every_column_is_found_at_its_position(logs: Logs) -> None:
-    chance = random.Random(6962)  # noqa: S311 - repeatable, and no secret
+    chance = random.Random(6962)
     missed = []
     for case in range(CASES):
         column = list(WRITE)[case % len(WRITE)]

@@ -54,7 +54,7 @@ async def test_every_mutation_that_a_signed_head_covers_is_found_and_said_where(
     # What comes after the head is not covered, and lies there as it would.
     charts = await open_charts(logs.house, "riverside", 1)
     await file_records(logs.house, "riverside", charts, range(200, 203))
-    attacker = Attacker(logs.owner, random.Random(seed))  # noqa: S311 - repeatable, and no secret
+    attacker = Attacker(logs.owner, random.Random(seed))
     await attacker.load()
     assert (await verified(logs)).ok
     codes: Counter[str] = Counter()
