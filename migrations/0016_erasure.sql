@@ -234,3 +234,17 @@ ALTER FUNCTION log_forget OWNER TO anamnesis_log_writer;
 REVOKE ALL ON FUNCTION log_forget FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION log_forget TO anamnesis_worker;
 GRANT DELETE ON reservation, command TO anamnesis_log_writer;
+
+-- log_erasures: how far each tenant's erasures go; one look tells a process whether there are new.
+CREATE INDEX destroyed_key_by_position ON destroyed_key (tenant, position);
+CREATE FUNCTION log_erasures() RETURNS TABLE (tenant text, upto bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT h.tenant, last.position FROM log_head h
+  CROSS JOIN LATERAL (
+    SELECT d.position FROM destroyed_key d WHERE d.tenant = h.tenant ORDER BY d.position DESC LIMIT 1
+  ) AS last
+$$;
+ALTER FUNCTION log_erasures OWNER TO anamnesis_log_writer;
+REVOKE ALL ON FUNCTION log_erasures FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION log_erasures TO anamnesis_api, anamnesis_projector, anamnesis_worker,
+  anamnesis_auditor;

@@ -22,7 +22,7 @@ LOOK_SECONDS = 10.0
 DEAF_SECONDS = 0.5
 STOP_SECONDS = 5.0
 STATEMENT_SECONDS = 5.0
-TENANTS = "SELECT log_tenants() AS tenant"
+ERASURES = "SELECT tenant, upto FROM log_erasures()"
 DESTROYED = """SELECT key::text, position FROM destroyed_key
   WHERE tenant = $1 AND position > $2 ORDER BY position"""
 _log = structlog.get_logger("anamnesis.revoking")
@@ -40,7 +40,9 @@ class Revocations:
 
     async def look(self, connection: asyncpg.Connection) -> None:
         """Forget every key that was destroyed since the last look."""
-        for (tenant,) in await connection.fetch(TENANTS, timeout=STATEMENT_SECONDS):
+        for tenant, upto in await connection.fetch(ERASURES, timeout=STATEMENT_SECONDS):
+            if upto <= self._seen[tenant]:
+                continue
             async with connection.transaction(readonly=True):
                 await connection.execute(SET_TENANT, tenant, timeout=STATEMENT_SECONDS)
                 rows = await connection.fetch(

@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from adapters.keys import KeyDestroyed
+from adapters.postgres.revoking import DESTROYED, ERASURES, Revocations
 from adapters.postgres.sealing import Sealer
 from api.cli.doctor import diagnoses
 from api.erasing import Wanted, erase
@@ -137,3 +139,26 @@ async def test_the_log_itself_refuses_what_a_stale_cache_seals(
     sealed = await Sealer(living_house.keys).command(append)
     await erased(living_house, people.chart)
     assert (await living_house.writer.append(sealed)).status == "destroyed-key"
+
+
+async def test_a_look_for_erasures_is_one_statement_until_there_is_one(
+    living_house: House, settings: Settings, tmp_path: Path
+) -> None:
+    people = await marked(living_house, tmp_path)
+    revocations, asked = Revocations(living_house.keys), []
+    listener = await asyncpg.connect(settings.role_dsn("api"))
+    listener.add_query_logger(lambda one: asked.append(one.query))
+
+    async def looked() -> list[str]:
+        asked.clear()
+        await revocations.look(listener)
+        await asyncio.sleep(0)  # asyncpg tells what was asked in the next turn of the loop
+        return list(asked)
+
+    try:
+        assert await looked() == [ERASURES]
+        await erased(living_house, people.chart)
+        assert DESTROYED in await looked()
+        assert await looked() == [ERASURES]
+    finally:
+        await listener.close()
