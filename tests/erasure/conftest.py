@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.embedded import EmbeddedPostgres
+from adapters.postgres.tenant import tenant_rows
 from api.cli.place import operator_actor
 from api.erasing import Certificate, Wanted, erase
 from api.house import House
@@ -116,9 +117,7 @@ async def look(house: House, chart: str, words: str = "a look") -> None:
 
 async def lived_rows(house: House, sql: str, *arguments: object) -> list[dict[str, object]]:
     """Rows as the auditor of riverside sees them."""
-    async with house.auditor.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('anamnesis.tenant', $1, true)", HERE)
-        return [dict(row) for row in await connection.fetch(sql, *arguments)]
+    return [dict(row) for row in await tenant_rows(house.auditor, HERE, sql, *arguments)]
 
 
 async def erased(

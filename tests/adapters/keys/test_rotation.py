@@ -95,7 +95,9 @@ async def test_a_new_version_wraps_all_compartments_and_derives_what_it_did(
     await running.destroy("a", gone.id, "event", 1)
     told: list[int] = []
     assert await Rotation(rooted, again).tenant("a", told.append) == 2_499
-    assert told == [1_000, 2_000, 2_499] or told[-1] == 2_499
+    assert len(told) > 1
+    assert told == sorted(told)
+    assert told[-1] == 2_499
     newest = "SELECT id FROM key WHERE kind = 'tenant' ORDER BY epoch DESC LIMIT 1"
     below = f"SELECT count(*) FROM key WHERE kind = 'compartment' AND parent = ({newest})"
     assert rows(tmp_path, below) == [(2_499,)]

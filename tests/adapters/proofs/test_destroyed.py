@@ -102,9 +102,8 @@ async def test_an_order_that_was_turned_against_another_key_is_no_order(logs: Lo
     assert (first, "destroyed-key") in await logs.found()
 
 
-async def test_an_erasure_that_the_database_and_an_old_key_store_deny_is_found(
-    logs: Logs,
-) -> None:
+async def denied_erasure(logs: Logs) -> int:
+    """The position of an erasure of which the key store, put back to before it, knows nothing."""
     file = logs.house.settings.keys / "keys.sqlite3"
     (_, _), (key, _), *_ = await keys_by_first_use(logs)
     with closing(sqlite3.connect(file)) as store:
@@ -115,19 +114,17 @@ async def test_an_erasure_that_the_database_and_an_old_key_store_deny_is_found(
         ("DELETE FROM destroyed WHERE id = ?", (key,)),
         ("UPDATE key SET wrapped = ? WHERE id = ?", (wrapped, key)),
     )
+    return position
+
+
+async def test_an_erasure_that_the_database_and_an_old_key_store_deny_is_found(
+    logs: Logs,
+) -> None:
+    position = await denied_erasure(logs)
     await logs.owner.execute("DELETE FROM destroyed_key")
     assert await logs.found() == [(position, "destroyed-key")]
 
 
 async def test_a_key_store_from_before_the_erasure_is_found(logs: Logs) -> None:
-    file = logs.house.settings.keys / "keys.sqlite3"
-    (_, _), (key, _), *_ = await keys_by_first_use(logs)
-    with closing(sqlite3.connect(file)) as store:
-        wrapped = store.execute("SELECT wrapped FROM key WHERE id = ?", (key,)).fetchone()[0]
-    _, _, position = await erased(logs)
-    tamper(
-        logs,
-        ("DELETE FROM destroyed WHERE id = ?", (key,)),
-        ("UPDATE key SET wrapped = ? WHERE id = ?", (wrapped, key)),
-    )
+    position = await denied_erasure(logs)
     assert await logs.found() == [(position, "revived-key")]
