@@ -32,8 +32,8 @@ from tests.simulation.world import (
     KEPT,
     WHO,
     Acknowledged,
-    MemoryLog,
     Projecting,
+    WiredLog,
     client,
     projected,
     simulate,
@@ -44,7 +44,7 @@ GIVEN = os.environ.get("ANAMNESIS_SEED")
 SEEDS = [int(GIVEN)] if GIVEN else list(range(10_000 if SOAK else 200))
 CLIENTS, WISHES = 5, 8
 PERSON = "00000000-0000-4000-8000-00000000000a"
-Made = tuple[MemoryLog, Projecting, Acknowledged]
+Made = tuple[WiredLog, Projecting, Acknowledged]
 
 
 def patient(number: int) -> ReportPatient:
@@ -86,7 +86,7 @@ def wish(chance: random.Random, charts: Sequence[str]) -> Command[Any]:
 def history(seed: int) -> Made:
     """A whole run: four charts first, then everybody at once."""
     chance = random.Random(seed)
-    log = MemoryLog(chance)
+    log = WiredLog(chance=chance)
     told, projector = Acknowledged(), Projecting(log, chance)
     first = [Request(command=patient(n), actor=WHO, key=f"first {n}") for n in range(4)]
     simulate(seed, [client(log, first, told)], projector)
@@ -99,7 +99,7 @@ def history(seed: int) -> Made:
     return log, projector, told
 
 
-def told_by(log: MemoryLog) -> str:
+def told_by(log: WiredLog) -> str:
     return hashlib.sha256(repr(log.events).encode()).hexdigest()
 
 
@@ -132,7 +132,7 @@ def test_a_checker_that_sees_a_doubled_event_says_so() -> None:
         check_log(log)
 
 
-def check_log(log: MemoryLog) -> None:
+def check_log(log: WiredLog) -> None:
     """Positions without a gap, versions in order, times that never go back."""
     assert [event.position for event in log.events] == list(range(1, len(log.events) + 1))
     seen: Counter[str] = Counter()
@@ -143,7 +143,7 @@ def check_log(log: MemoryLog) -> None:
     assert times == sorted(times)
 
 
-def check_answers(log: MemoryLog, told: Acknowledged) -> None:
+def check_answers(log: WiredLog, told: Acknowledged) -> None:
     """Each wish was answered once, by events that are there and are its own."""
     commands = Counter((event.header.command, event.position) for event in log.events)
     assert max(commands.values()) == 1
@@ -154,7 +154,7 @@ def check_answers(log: MemoryLog, told: Acknowledged) -> None:
     assert len({key for key, _ in told.receipts}) == len(told.receipts)
 
 
-def check_links(log: MemoryLog) -> None:
+def check_links(log: WiredLog) -> None:
     """After every event of a command, each chart is linked to exactly one person."""
     owners: dict[str, set[str]] = {}
     for place, event in enumerate(log.events):

@@ -1,29 +1,26 @@
-"""A log in memory, clients and a projector that take turns as a seed decides.
+"""A log behind a wire, clients and a projector that take turns as a seed decides.
 
 Nothing here knows a real clock, a thread or an event loop: a coroutine runs until it asks the world
 for something, and the seed says who is next, what is lost on the way, and when the projector dies.
 The same seed gives the same history.
 """
 
-import hashlib
 import random
-from collections import defaultdict
 from collections.abc import Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID
 
 from adapters import codec
 from domain import audit
-from domain.kernel.command import Reserved, Stream
+from domain.kernel.command import Stream
 from domain.kernel.context import Actor, Authority, Subject
-from domain.kernel.event import Erased, Event, Header, Recorded, Unknown
-from domain.kernel.log import Append, Appended, Conflict, Known, Loaded, Outcome, Recall
+from domain.kernel.event import Erased, Event, Recorded, Unknown
+from domain.kernel.log import Append, Appended, Conflict, Known, Recall
 from domain.kernel.perform import Receipt, Request, perform
 from domain.kernel.readmodel import Drop, Projection, Put
 from domain.kernel.refusal import Refusal
 from projections.catalogue import PROJECTIONS
+from tests.domain.kernel.memory_log import MemoryLog
 
 TENANT = "simulated"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,122 +41,50 @@ class Turn:
         yield
 
 
-@dataclass(slots=True)
-class MemoryLog:
-    """What `log_append` and `log_recall` promise, one step at a time."""
+@dataclass
+class WiredLog(MemoryLog):
+    """The log in memory behind a wire: each step waits its turn, and may be lost on the way."""
 
-    chance: random.Random
+    chance: random.Random = field(default_factory=random.Random)
     time: datetime = START
-    events: list[Recorded] = field(default_factory=list)
-    versions: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    commands: dict[bytes, tuple[bytes, Outcome]] = field(default_factory=dict)
-    reserved: dict[Reserved, str] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """The virtual clock."""
         return self.time
 
-    async def command_id(self, _tenant: str, actor: str, operation: str, key: str) -> bytes:
-        """As the log's, without a secret."""
-        return hashlib.sha256(repr((actor, operation, key)).encode()).digest()[:16]
-
-    async def fingerprint(self, _tenant: str, command: object) -> bytes:
-        """As the log's, without a secret."""
-        return hashlib.sha256(repr(command).encode()).digest()
-
-    async def authority(self, _actor: Actor, _subject: Subject) -> Authority:
+    async def authority(self, actor: Actor, subject: Subject) -> Authority:
         """An operator needs none."""
         await Turn()
-        return Authority()
+        return await super().authority(actor, subject)
 
-    async def settle(self, _tenant: str) -> None:
+    async def settle(self, tenant: str) -> None:
         """Nobody waits for permissions here."""
         await Turn()
+        await super().settle(tenant)
 
     async def recall(
-        self, _tenant: str, command: bytes, fingerprint: bytes, streams: Sequence[Stream]
+        self, tenant: str, command: bytes, fingerprint: bytes, streams: Sequence[Stream]
     ) -> Recall:
         """One moment's view."""
         await self._wire()
-        print_of, known = self.commands.get(command, (fingerprint, None))
-        return Recall(
-            known=known,
-            same_request=print_of == fingerprint,
-            streams=tuple(map(self._loaded, streams)),
-        )
-
-    def _loaded(self, stream: Stream) -> Loaded:
-        found = stream.id or next(filter(None, map(self.reserved.get, stream.values)), None)
-        ident = found or str(UUID(int=self.chance.getrandbits(128), version=4))
-        events = () if stream.any_version else self._of(ident)
-        return Loaded(
-            id=ident,
-            version=self.versions[ident],
-            events=events,
-            fresh=found is None,
-            unclaimed=tuple(value for value in stream.values if value not in self.reserved),
-        )
-
-    def _of(self, stream: str) -> tuple[Recorded, ...]:
-        return tuple(event for event in self.events if event.header.stream == stream)
+        return await super().recall(tenant, command, fingerprint, streams)
 
     async def append(self, wish: Append) -> Appended | Conflict | Known:
         """All or nothing, in one moment; the answer may be lost."""
         await self._wire()
-        answer = self._append(wish)
+        answer = self.commit(wish)
         await self._wire()
         return answer
 
-    def _append(self, wish: Append) -> Appended | Conflict | Known:
-        if wish.command in self.commands:
-            fingerprint, outcome = self.commands[wish.command]
-            return Known(outcome, fingerprint == wish.fingerprint)
-        for expected in wish.expected:
-            if expected.version not in (None, self.versions[expected.stream]):
-                return Conflict("version", expected.stream, self.versions[expected.stream])
-        if any(value in self.reserved for value, _ in wish.reservations):
-            return Conflict("reservation")
-        self.reserved.update(wish.reservations)
-        first = len(self.events) + 1
-        for draft in wish.drafts:
-            self.versions[draft.stream] += 1
-            self.events.append(self._recorded(wish, draft))
-        span = (first, len(self.events)) if wish.drafts else (None, None)
-        outcome = Outcome(first=span[0], last=span[1], refusal=wish.refusal)
-        self.commands[wish.command] = (wish.fingerprint, outcome)
-        return Appended(*span)
-
-    def _recorded(self, wish: Append, draft: Any) -> Recorded:
-        kind = type(draft.event)
-        position = len(self.events) + 1
-        return Recorded(
-            position=position,
-            version=self.versions[draft.stream],
-            committed_at=self.time,
-            header=Header(
-                event=f"event {position}",
-                command=wish.command.hex(),
-                tenant=TENANT,
-                stream=draft.stream,
-                type=kind.type_name,
-                version=kind.type_version,
-                key="key",
-                chart=draft.chart,
-            ),
-            context=wish.context,
-            event=_read_back(draft.event),
-        )
+    def read_back(self, event: Event) -> Event | Erased | Unknown:
+        """As it comes from its bytes."""
+        kind = type(event)
+        return codec.decode_body(kind.type_name, kind.type_version, codec.encode_body(event))
 
     async def _wire(self) -> None:
         await Turn()
         if self.chance.random() < 0.03:
             raise Lost
-
-
-def _read_back(event: Event) -> Event | Erased | Unknown:
-    """As it comes from its bytes."""
-    kind = type(event)
-    return codec.decode_body(kind.type_name, kind.type_version, codec.encode_body(event))
 
 
 def projected(rows: Rows, projection: Projection, events: Sequence[Recorded]) -> Rows:
@@ -188,7 +113,7 @@ def _drop(table: dict[tuple[str, ...], dict[str, object]], drop: Drop) -> None:
 class Projecting:
     """A projector: rows and checkpoint change in one moment; it may die before that."""
 
-    log: MemoryLog
+    log: WiredLog
     chance: random.Random
     at: dict[str, int] = field(default_factory=lambda: dict.fromkeys((o.name for o in KEPT), 0))
     rows: dict[str, Rows] = field(default_factory=lambda: {one.name: {} for one in KEPT})
@@ -218,7 +143,7 @@ class Acknowledged:
     refusals: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def client(log: MemoryLog, wishes: Sequence[Request], told: Acknowledged) -> None:
+async def client(log: WiredLog, wishes: Sequence[Request], told: Acknowledged) -> None:
     """One client: each wish until it is answered, under the same key."""
     for wish in wishes:
         answered = False
