@@ -19,15 +19,11 @@ Racer = Callable[[Append], None]
 
 
 @dataclass(slots=True)
-class MemoryLog:
-    """`before_append` is called before each append: what it appends itself came first."""
+class Memory:
+    """What the log keeps, and how an append meets it: in one moment, all or nothing."""
 
-    authorities: dict[str, Authority] = field(default_factory=dict)
-    before_append: Racer | None = None
     events: list[Recorded] = field(default_factory=list)
     wishes: list[Append] = field(default_factory=list)
-    asked: list[Subject] = field(default_factory=list)
-    settled: int = 0
     destroyed: set[str | None] = field(default_factory=set)
     """Owners whose keys are gone."""
     _commands: dict[tuple[str, bytes], tuple[bytes, Outcome]] = field(default_factory=dict)
@@ -38,44 +34,6 @@ class MemoryLog:
     def now(self) -> datetime:
         """Always the same moment."""
         return NOW
-
-    async def command_id(self, tenant: str, actor: str, operation: str, key: str) -> bytes:
-        """A hash keyed by the tenant."""
-        return hmac.digest(tenant.encode(), repr((actor, operation, key)).encode(), "sha256")[:16]
-
-    async def fingerprint(self, tenant: str, command: object) -> bytes:
-        """A hash keyed by the tenant."""
-        return hashlib.sha256(f"{tenant}\0{command!r}".encode()).digest()
-
-    async def recall(
-        self, tenant: str, command: bytes, fingerprint: bytes, streams: Sequence[Stream]
-    ) -> Recall:
-        """What is known; a fresh stream gets the next id."""
-        known = self._commands.get((tenant, command))
-        return Recall(
-            known=known[1] if known else None,
-            same_request=known is None or known[0] == fingerprint,
-            streams=tuple(self._load(tenant, stream) for stream in streams),
-        )
-
-    async def authority(self, actor: Actor, subject: Subject) -> Authority:
-        """What the test gave the actor."""
-        self.asked.append(subject)
-        return self.authorities.get(actor.id, Authority())
-
-    async def settle(self, tenant: str) -> None:
-        """Counts how often somebody waited for the permission read models."""
-        del tenant
-        self.settled += 1
-
-    async def append(self, wish: Append) -> Appended | Conflict | Known:
-        """All or nothing, after what the racer appended."""
-        if self.before_append is not None:
-            racer, self.before_append = self.before_append, None
-            racer(wish)
-            if self.before_append is None:
-                self.before_append = racer
-        return self.commit(wish)
 
     def commit(self, wish: Append) -> Appended | Conflict | Known:
         """The append itself, in the order of the real one's checks."""
@@ -145,6 +103,54 @@ class MemoryLog:
         header, event = header_of(wish, draft, position), self.read_back(draft.event)
         self._versions[draft.stream] = version
         self.events.append(Recorded(position, version, self.now(), header, wish.context, event))
+
+
+@dataclass(slots=True)
+class MemoryLog(Memory):
+    """`before_append` is called before each append: what it appends itself came first."""
+
+    authorities: dict[str, Authority] = field(default_factory=dict)
+    before_append: Racer | None = None
+    asked: list[Subject] = field(default_factory=list)
+    settled: int = 0
+
+    async def command_id(self, tenant: str, actor: str, operation: str, key: str) -> bytes:
+        """A hash keyed by the tenant."""
+        return hmac.digest(tenant.encode(), repr((actor, operation, key)).encode(), "sha256")[:16]
+
+    async def fingerprint(self, tenant: str, command: object) -> bytes:
+        """A hash keyed by the tenant."""
+        return hashlib.sha256(f"{tenant}\0{command!r}".encode()).digest()
+
+    async def recall(
+        self, tenant: str, command: bytes, fingerprint: bytes, streams: Sequence[Stream]
+    ) -> Recall:
+        """What is known; a fresh stream gets the next id."""
+        known = self._commands.get((tenant, command))
+        return Recall(
+            known=known[1] if known else None,
+            same_request=known is None or known[0] == fingerprint,
+            streams=tuple(self._load(tenant, stream) for stream in streams),
+        )
+
+    async def authority(self, actor: Actor, subject: Subject) -> Authority:
+        """What the test gave the actor."""
+        self.asked.append(subject)
+        return self.authorities.get(actor.id, Authority())
+
+    async def settle(self, tenant: str) -> None:
+        """Counts how often somebody waited for the permission read models."""
+        del tenant
+        self.settled += 1
+
+    async def append(self, wish: Append) -> Appended | Conflict | Known:
+        """All or nothing, after what the racer appended."""
+        if self.before_append is not None:
+            racer, self.before_append = self.before_append, None
+            racer(wish)
+            if self.before_append is None:
+                self.before_append = racer
+        return self.commit(wish)
 
 
 def header_of(wish: Append, draft: Draft, position: int) -> Header:
