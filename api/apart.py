@@ -31,11 +31,11 @@ from api.house import (
     ROUND_SECONDS,
     House,
     ended,
-    open_keys,
     tailing_pool,
     tenants_of,
     workers_of,
 )
+from api.keystore import open_keys
 from api.settings import Settings
 from projections.catalogue import PROJECTIONS
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import asyncpg
 
-from adapters.keys import KeyTree, RootFiles, RootKey, SqliteKeyStore
+from adapters.keys import KeyTree
 from adapters.objects import ObjectStore
 from adapters.postgres.authority import AuthorityReader
 from adapters.postgres.away import CONNECT_SECONDS
@@ -22,6 +22,7 @@ from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import bring_up_to_date
 from adapters.postgres.revoking import revoking
 from adapters.postgres.writer import Writer
+from api.keystore import open_keys, open_store, root_of
 from api.settings import Settings
 from domain import audit
 from domain.kernel.perform import Receipt, Request, perform
@@ -30,7 +31,6 @@ from projections.catalogue import PERMISSIONS, PROJECTIONS
 MAX_SKEW_SECONDS = 2.0
 POOL_SIZE = 12
 ROUND_SECONDS = 10.0
-ROOT, STORE = "root.key", "keys.sqlite3"
 
 
 class ClockSkew(Exception):
@@ -88,7 +88,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     root = root_of(settings)
     async with contextlib.AsyncExitStack() as stack:
-        store = SqliteKeyStore(settings.keys / STORE)
+        store = open_store(settings)
         stack.push_async_callback(store.close)
         keys = KeyTree(root, store)
         api = await stack.enter_async_context(_reading_pool(settings.role_dsn("api"), POOL_SIZE))
@@ -156,29 +156,6 @@ def unwatched(_done: int, _total: int) -> None:
 def workers_of(settings: Settings) -> Workers:
     """Processes of their own that share a rebuild."""
     return Workers(settings.role_dsn("projector"), partial(open_keys, settings))
-
-
-def open_keys(settings: Settings) -> KeyTree:
-    """The key tree of a process beside the one that serves; its store ends with the process."""
-    return KeyTree(root_of(settings), SqliteKeyStore(settings.keys / STORE))
-
-
-def root_of(settings: Settings) -> RootFiles:
-    """The root key; only the demo makes its own.
-
-    Anywhere else a missing file is a volume that is not mounted, and a new root in its place would
-    seal what nobody finds again: `create_root` makes it once, when the database is new.
-    """
-    path = settings.keys / ROOT
-    if settings.profile == "demo":
-        RootKey.load_or_create(path)
-    return RootFiles(path)
-
-
-def create_root(settings: Settings) -> None:
-    """Make the root key of a new house; nothing happens where there is one."""
-    settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    RootKey.load_or_create(settings.keys / ROOT)
 
 
 def _pool(dsn: str, size: int) -> BoundedPool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from adapters.backup import Manifest, base_backup, copy_keys, copy_objects, prune_keys
+from adapters.backup import Manifest, base_backup, copy_objects, prune_keys
 from adapters.backup.manifest import Root
 from adapters.dispatch import Effects
 from adapters.heads import head_line, heads_in
@@ -22,7 +22,8 @@ from adapters.postgres.trail import Trail
 from adapters.postgres.verification import anchors_now
 from adapters.proofs.notes import Checkpoint
 from api.erasing.again import by_chart, erase_again
-from api.house import STORE, House
+from api.house import House
+from api.keystore import copy_store
 from api.rebuilding import Moved
 from api.settings import Settings
 from api.signing import signed_anchors, taken_heads
@@ -114,7 +115,7 @@ async def back_up(
     # Keys last: what the database has at its end was sealed by keys that are in the copy.
     copy = None
     if places.keys is not None:
-        copy = await asyncio.to_thread(copy_keys, settings.keys / STORE, places.keys, stamp)
+        copy = await copy_store(settings, places.keys, stamp)
     pruned = prune_keys(places.keys, places.key_days) if places.keys is not None else []
     Manifest(stamp, version("anamnesis"), logs, copy.name if copy else None).write(folder)
     return BackedUp(folder=folder, logs=logs, objects=new, keys_pruned=len(pruned))

@@ -19,10 +19,12 @@ _ROLE_DSNS = {role: f"DSN_{role.upper()}" for role in ROLES}
 KNOWN = frozenset(
     {
         *NEEDED, *_ROLE_DSNS.values(), "HEADS", "HEADS_FILE", "HEADS_MAIL_HOURS", "HEADS_STORE",
-        "IN_SERVICE", "MAIL_COMPLIANCE", "MAIL_FOLDER", "MAIL_FROM", "ORIGIN", "PROFILE", "REDIS",
-        "RETENTION", "SMTP", "TRUSTED_ONLY", "WITNESSES",
+        "IN_SERVICE", "KEYS_DSN", "MAIL_COMPLIANCE", "MAIL_FOLDER", "MAIL_FROM", "ORIGIN",
+        "PROFILE", "REDIS", "RETENTION", "ROOT", "ROOT_BEFORE", "ROOT_CREDENTIAL", "SMTP",
+        "TRUSTED_ONLY", "WITNESSES",
     }
 )  # fmt: skip
+ROOT_FILE = "file"
 ORIGIN = "anamnesis.invalid"
 SENDER = f"anamnesis@{ORIGIN}"
 _CODE = re.compile(r"[A-Z][A-Z0-9]{1,15}")
@@ -103,6 +105,14 @@ class Settings:
     """URL of an object store that each signed head is put into, once: s3://bucket/path, file://."""
     heads_mail_hours: int = 0
     """A signed head of each log is mailed to compliance after so many hours; never where 0."""
+    keys_dsn: str | None = None
+    """The PostgreSQL of the key store, apart from the log's; a file below `keys` unless set."""
+    root: str = ROOT_FILE
+    """What wraps tenants' keys: the file beside the key store, or the URL of a service's key."""
+    root_before: tuple[str, ...] = ()
+    """Roots that may still have wrapped some, from before the installation moved."""
+    root_credential: Path | None = None
+    """The file of Vault's token, or a Google service account's key file."""
     redis: str | None = None
     """URL of the Redis or Valkey that wakes workers."""
     mail: Mail = field(default_factory=lambda: Mail())
@@ -162,6 +172,10 @@ class Settings:
             heads_file=_path("HEADS_FILE", given),
             heads_store=_url("HEADS_STORE", given, ("s3", "gs", "az", "file")),
             heads_mail_hours=_count("HEADS_MAIL_HOURS", given),
+            keys_dsn=_dsn("KEYS_DSN", given) if "KEYS_DSN" in given else None,
+            root=given.get("ROOT", ROOT_FILE),
+            root_before=tuple(given.get("ROOT_BEFORE", "").split()),
+            root_credential=_path("ROOT_CREDENTIAL", given),
             redis=_url("REDIS", given, ("redis", "rediss", "unix")),
             mail=Mail.of(given),
             retention=_years("RETENTION", given),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from adapters.embedded import EmbeddedPostgres, start_postgres
 from adapters.postgres.migrate import add_tenant, migrate
-from api.house import House, create_root, open_house
+from api.house import House, open_house
+from api.keystore import create_root
 from api.settings import Settings
 
 TENANT = "riverside"

@@ -1,6 +1,6 @@
 """Backups: the database whole, its write-ahead log as it grows, received bytes, keys apart."""
 
-from adapters.backup.copies import copy_keys, copy_objects, prune_keys
+from adapters.backup.copies import copied, copy_keys, copy_objects, named, prune_keys
 from adapters.backup.database import (
     BackupFailed,
     LogGap,
@@ -19,10 +19,12 @@ __all__ = [
     "Manifest",
     "ProgramsMissing",
     "base_backup",
+    "copied",
     "copy_keys",
     "copy_objects",
     "followed",
     "laid_out",
+    "named",
     "programs",
     "prune_keys",
 ]

@@ -4,8 +4,8 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from adapters.keys.files import sync_folder
@@ -45,21 +45,33 @@ def _same_key(file: Path, copy: Path) -> bool:
 
 
 def copy_keys(store: Path, folder: Path, stamp: str) -> Path:
-    """Copy the running key store, whole and durable, mode 0600; the copy."""
+    """Copy the running key store of a file; see `copied`. The copy."""
+    with copied(folder, stamp) as draft:
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.close(descriptor)
+        with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(draft)) as target:
+            source.backup(target)
+    return named(folder, stamp)
+
+
+@contextmanager
+def copied(folder: Path, stamp: str) -> Iterator[Path]:
+    """Where a copy of a key store is to be written, mode 0600; whole, durable and named after."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    copy = folder / f"keys-{stamp}.sqlite3"
+    copy = named(folder, stamp)
     draft = folder / f".{copy.name}.unfinished"
     draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    os.close(descriptor)
-    with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(draft)) as target:
-        source.backup(target)
+    yield draft
     descriptor = os.open(draft, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
     draft.replace(copy)
     sync_folder(folder)
-    return copy
+
+
+def named(folder: Path, stamp: str) -> Path:
+    """The copy of a key store that was made then."""
+    return folder / f"keys-{stamp}.sqlite3"
 
 
 def prune_keys(folder: Path, days: int) -> list[Path]:

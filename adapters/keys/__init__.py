@@ -2,6 +2,7 @@
 
 from adapters.keys.compartments import BASE_CLASS
 from adapters.keys.port import KeptKey, KeyRecord, KeyStore, Tombstone
+from adapters.keys.postgres import PostgresKeyStore
 from adapters.keys.refused import (
     BodyTampered,
     KeyCommitmentMismatch,
@@ -9,7 +10,9 @@ from adapters.keys.refused import (
     KeyDestructionIncomplete,
     KeyMissing,
     KeyRefused,
+    KeyStoreInTheLog,
     KeyStoreUnavailable,
+    KeyUnsigned,
     RootKeyExposed,
     RootKeyMalformed,
     RootKeyMissing,
@@ -17,7 +20,7 @@ from adapters.keys.refused import (
     WrappedKeyTampered,
 )
 from adapters.keys.root import RootKey
-from adapters.keys.roots import Root, RootFiles
+from adapters.keys.roots import ChangingRoot, Root, RootFiles, Roots
 from adapters.keys.rotation import Rotation
 from adapters.keys.seal import SEAL_OVERHEAD, DataKey
 from adapters.keys.store import SqliteKeyStore
@@ -27,6 +30,7 @@ __all__ = [
     "BASE_CLASS",
     "SEAL_OVERHEAD",
     "BodyTampered",
+    "ChangingRoot",
     "DataKey",
     "KeptKey",
     "KeyCommitmentMismatch",
@@ -36,8 +40,11 @@ __all__ = [
     "KeyRecord",
     "KeyRefused",
     "KeyStore",
+    "KeyStoreInTheLog",
     "KeyStoreUnavailable",
     "KeyTree",
+    "KeyUnsigned",
+    "PostgresKeyStore",
     "Root",
     "RootFiles",
     "RootKey",
@@ -45,6 +52,7 @@ __all__ = [
     "RootKeyMalformed",
     "RootKeyMissing",
     "RootUnavailable",
+    "Roots",
     "Rotation",
     "SqliteKeyStore",
     "Tombstone",

@@ -54,6 +54,13 @@ class KeyStoreUnavailable(KeyRefused):
     """
 
 
+class KeyStoreInTheLog(KeyRefused):
+    """The key store is on the event log's server: one backup of it would undo every erasure.
+
+    Give it a PostgreSQL of its own, and back that up apart.
+    """
+
+
 class KeyDestructionIncomplete(KeyRefused):
     """The key is destroyed, but its wrapped bytes may still be in the store's write-ahead log.
 

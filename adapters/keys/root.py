@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Self
 
 from adapters.keys.files import publish
-from adapters.keys.refused import RootKeyExposed, RootKeyMalformed, RootKeyMissing
-from adapters.keys.seal import KEY_BYTES, DataKey, bound
+from adapters.keys.refused import (
+    KeyCommitmentMismatch,
+    RootKeyExposed,
+    RootKeyMalformed,
+    RootKeyMissing,
+)
+from adapters.keys.seal import KEY_BYTES, VERSION, DataKey, bound
 
 
 class RootKey:
@@ -60,6 +65,8 @@ class RootKey:
 
     async def unwrap(self, tenant: str, version: int, wrapped: bytes) -> bytes:
         """The tenant key. Raises KeyCommitmentMismatch (other root) and BodyTampered."""
+        if not wrapped.startswith(VERSION):
+            raise KeyCommitmentMismatch("root")
         return self._key.open(wrapped, bound("tenant key", tenant, str(version)))
 
 

@@ -6,6 +6,7 @@ they need it: nothing is restarted.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,51 @@ class Root(Protocol):
     async def unwrap(self, tenant: str, version: int, wrapped: bytes) -> bytes:
         """The tenant key. Raises KeyCommitmentMismatch (another root), BodyTampered and
         RootUnavailable."""
+
+
+class ChangingRoot(Root, Protocol):
+    """A root that can be changed for another while it is in use."""
+
+    def begin(self) -> None:
+        """From now on a new one wraps. Interrupted, it is begun once more."""
+
+    def conclude(self, now: datetime) -> Path | None:
+        """Nothing is wrapped by the old one any more; the file in which it is kept, if any."""
+
+
+async def opened_by(roots: Sequence[Root], tenant: str, version: int, wrapped: bytes) -> bytes:
+    """The tenant key by whichever of the roots wrapped it. Raises as the last one does."""
+    for root in roots[:-1]:
+        try:
+            return await root.unwrap(tenant, version, wrapped)
+        except KeyCommitmentMismatch:
+            continue
+    return await roots[-1].unwrap(tenant, version, wrapped)
+
+
+class Roots:
+    """The root that wraps, and others that wrapped before: an installation moves between them."""
+
+    def __init__(self, newest: ChangingRoot, before: Sequence[Root] = ()) -> None:
+        """`before` open what they wrapped, and wrap nothing."""
+        self._newest = newest
+        self._all = (newest, *before)
+
+    async def wrap(self, tenant: str, version: int, secret: bytes) -> bytes:
+        """By the newest. See Root."""
+        return await self._newest.wrap(tenant, version, secret)
+
+    async def unwrap(self, tenant: str, version: int, wrapped: bytes) -> bytes:
+        """By whichever wrapped it. See Root."""
+        return await opened_by(self._all, tenant, version, wrapped)
+
+    def begin(self) -> None:
+        """See ChangingRoot."""
+        self._newest.begin()
+
+    def conclude(self, now: datetime) -> Path | None:
+        """See ChangingRoot."""
+        return self._newest.conclude(now)
 
 
 class RootFiles:
@@ -70,12 +116,7 @@ class RootFiles:
         return retired
 
     async def _unwrap(self, tenant: str, version: int, wrapped: bytes) -> bytes:
-        for root in self._known[:-1]:
-            try:
-                return await root.unwrap(tenant, version, wrapped)
-            except KeyCommitmentMismatch:
-                continue
-        return await self._known[-1].unwrap(tenant, version, wrapped)
+        return await opened_by(self._known, tenant, version, wrapped)
 
     def _look(self) -> None:
         """The next root, the one of the name, the retired ones, the newest first."""

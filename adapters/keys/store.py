@@ -11,17 +11,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from adapters.keys.port import KeyRecord, Kind, Tombstone
-from adapters.keys.refused import KeyDestroyed, KeyStoreUnavailable
+from adapters.keys.putting import Putting, unavailable
+from adapters.keys.refused import KeyDestroyed
 from adapters.keys.table import KeyTable, connect
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-BATCH_ROWS: Final = 1_000
-"""Rows in one commit at most, which bounds how long a put waits behind others."""
 
 
 class SqliteKeyStore:
@@ -29,8 +27,6 @@ class SqliteKeyStore:
 
     def __init__(self, path: Path) -> None:
         """Open or create the file; its folder is created with mode 0700 when absent."""
-        self.commits = 0
-        """Transactions of puts so far."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="key-store")
         try:
             self._connection = self._thread.submit(connect, path).result()
@@ -38,16 +34,16 @@ class SqliteKeyStore:
             self._thread.shutdown()
             raise
         self._table = KeyTable(self._connection)
-        self._waiting: list[tuple[KeyRecord, asyncio.Future[KeyRecord]]] = []
-        self._flusher: asyncio.Task[None] | None = None
+        self._putting = Putting(self._commit)
+
+    @property
+    def commits(self) -> int:
+        """Transactions of puts so far."""
+        return self._putting.commits
 
     async def put(self, record: KeyRecord) -> KeyRecord:
         """Keep the record durably and return what is kept. See KeyStore."""
-        kept: asyncio.Future[KeyRecord] = asyncio.get_running_loop().create_future()
-        self._waiting.append((record, kept))
-        if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush(), name="key-store-flush")
-        return await kept
+        return await self._putting.put(record)
 
     async def epochs(self, tenant: str, kind: Kind, owner: str, key_class: str) -> tuple[str, ...]:
         """Ids of the keys of one place, oldest epoch first. See KeyStore."""
@@ -85,46 +81,16 @@ class SqliteKeyStore:
 
     async def close(self) -> None:
         """Finish what was put and close the file."""
-        if self._flusher is not None:
-            await self._flusher
+        await self._putting.finish()
         await self._run(self._connection.close)
         self._thread.shutdown(wait=False)
 
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                batch = self._waiting[:BATCH_ROWS]
-                del self._waiting[:BATCH_ROWS]
-                await self._settle(batch)
-        finally:
-            self._flusher = None
-
-    async def _settle(self, batch: list[tuple[KeyRecord, asyncio.Future[KeyRecord]]]) -> None:
-        try:
-            outcomes = await self._run(self._table.commit, [record for record, _ in batch])
-        except Exception as error:
-            for _, kept in batch:
-                if not kept.done():
-                    kept.set_exception(_unavailable(error))
-            return
-        self.commits += 1
-        for (_, kept), outcome in zip(batch, outcomes, strict=True):
-            if kept.done():
-                continue
-            if isinstance(outcome, KeyDestroyed):
-                kept.set_exception(outcome)
-            else:
-                kept.set_result(outcome)
+    async def _commit(self, records: Sequence[KeyRecord]) -> Sequence[KeyRecord | KeyDestroyed]:
+        return await self._run(self._table.commit, records)
 
     async def _run(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._thread, partial(work, *args, **named))
         except sqlite3.Error as error:
-            raise _unavailable(error) from error
-
-
-def _unavailable(error: Exception) -> KeyStoreUnavailable:
-    if isinstance(error, KeyStoreUnavailable):
-        return KeyStoreUnavailable(error.subject)
-    return KeyStoreUnavailable(type(error).__name__)
+            raise unavailable(error) from error

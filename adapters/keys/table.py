@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -125,7 +125,7 @@ class KeyTable:
         """`connection` is one that `connect` opened."""
         self._connection = connection
 
-    def commit(self, records: list[KeyRecord]) -> list[KeyRecord | KeyDestroyed]:
+    def commit(self, records: Sequence[KeyRecord]) -> list[KeyRecord | KeyDestroyed]:
         """What is kept of each record, or why nothing is, after one durable transaction."""
         with self._transaction():
             parents = {record.parent for record in records if record.parent is not None}

@@ -8,10 +8,11 @@ from uuid import uuid4
 import click
 import msgspec
 
-from adapters.keys import Rotation, SqliteKeyStore
+from adapters.keys import Rotation
 from api.cli.place import named_operator, operator_actor, placed, settings_at
 from api.cli.progressing import progress_bar
-from api.house import STORE, House, open_house, root_of
+from api.house import House, open_house
+from api.keystore import move_in, open_store, root_of
 from domain.audit import RecordRotation, trail_of
 from domain.kernel.perform import Request
 
@@ -54,6 +55,24 @@ def rotate_root(as_json: bool, operator: str, reason: str, folder: Path) -> None
     _say(asyncio.run(_rotated(folder, (operator, reason), "root", turn)), as_json)
 
 
+@keys.command(name="move-in")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@placed
+def move_in_(file: Path, as_json: bool, folder: Path) -> None:
+    """Put the keys of FILE, a key store or its backup, into the PostgreSQL of ANAMNESIS_KEYS_DSN.
+
+    While nothing serves. What is there stays, what either destroyed is destroyed; interrupted, the
+    same command goes on. Shred FILE afterwards: it is a copy of every key.
+    """
+    with settings_at(folder) as settings:
+        moved = asyncio.run(move_in(settings, file))
+    if as_json:
+        click.echo(msgspec.json.encode({"moved": moved}))
+    else:
+        click.echo(f"{moved} keys were put into the store; shred {file.name} now")
+
+
 async def _rotated(
     folder: Path, named: tuple[str, str], what: str, turn: Turn
 ) -> dict[str, object]:
@@ -61,7 +80,7 @@ async def _rotated(
         root = root_of(settings)
         if what == "root":
             root.begin()
-        store = SqliteKeyStore(settings.keys / STORE)
+        store = open_store(settings)
         try:
             async with open_house(settings) as house:
                 wrapped = await _each(house, Rotation(root, store), named, what, turn)

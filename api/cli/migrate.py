@@ -3,6 +3,7 @@
 `--tool-tenant` opens one that holds no patients and that tools may write (docs/adr/0011).
 """
 
+import asyncio
 import os
 
 import click
@@ -15,7 +16,7 @@ from adapters.postgres.migrate import (
 )
 from adapters.postgres.migrate import migrate as bring_up_to_date
 from api.cli.place import actionable
-from api.house import create_root
+from api.keystore import create_root, prepare_store
 from api.settings import Settings
 
 FIRST = "0001_roles"
@@ -35,6 +36,7 @@ def migrate(tenants: tuple[str, ...], tools: tuple[str, ...]) -> None:
         raise click.ClickException(f"{type(error).__doc__} [{error}]") from error
     if FIRST in applied:
         create_root(settings)
+    asyncio.run(prepare_store(settings))
     for tenant in tenants:
         add_tenant(settings.dsn, tenant)
     try:

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from adapters.keys import KeyTree, RootFiles, SqliteKeyStore
+from adapters.keys import KeyTree
 from adapters.postgres.migrate import migrations_at_hand
 from adapters.postgres.opening import open_events
 from api.doctor.diagnosis import Check, Seen, expect
-from api.house import MAX_SKEW_SECONDS, POOL_SIZE, ROOT
+from api.house import MAX_SKEW_SECONDS, POOL_SIZE
+from api.keystore import open_store, root_of
 from api.settings import ROLES, Settings
 from domain.audit import ChartErased, ErasureCarriedOut, Keeping
 from projections.catalogue import PROJECTIONS
@@ -137,9 +138,9 @@ async def _tenants(at: Surgery) -> Seen:
 
 async def _tenant_keys(at: Surgery) -> Seen:
     """Raises the key tree's errors for a root key that is not this database's."""
-    store = SqliteKeyStore(at.settings.keys / "keys.sqlite3")
+    store = open_store(at.settings)
     try:
-        tree = KeyTree(RootFiles(at.settings.keys / ROOT), store)
+        tree = KeyTree(root_of(at.settings), store)
         for tenant in await _open_tenants(at):
             await tree.tenant_secret(tenant, "doctor")
     finally:
@@ -149,9 +150,9 @@ async def _tenant_keys(at: Surgery) -> Seen:
 
 async def _erasures(at: Surgery) -> Seen:
     """Charts of which a tombstone is not carried out."""
-    store, left = SqliteKeyStore(at.settings.keys / "keys.sqlite3"), 0
+    store, left = open_store(at.settings), 0
     try:
-        keys = KeyTree(RootFiles(at.settings.keys / ROOT), store)
+        keys = KeyTree(root_of(at.settings), store)
         for tenant in await _open_tenants(at):
             kinds = [ChartErased.type_name, ErasureCarriedOut.type_name]
             rows = await at.owner.fetch(ERASURES, tenant, kinds)

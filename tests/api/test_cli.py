@@ -22,7 +22,8 @@ from adapters.embedded import EmbeddedPostgres
 from api.app import ids_of
 from api.cli import main
 from api.cli.place import actionable, settings_at
-from api.house import create_root, open_house
+from api.house import open_house
+from api.keystore import create_root
 from api.serving import listen
 from api.settings import SettingMissing, Settings
 from demo.seed import source_of

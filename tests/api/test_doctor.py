@@ -13,7 +13,8 @@ from api.cli.doctor import as_words, diagnoses
 from api.doctor import Diagnosis
 from api.doctor.database import DATABASE
 from api.doctor.machine import MACHINE
-from api.house import create_root, open_house, projecting
+from api.house import open_house, projecting
+from api.keystore import create_root
 from api.settings import Settings
 
 pytestmark = pytest.mark.anyio

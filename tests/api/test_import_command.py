@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import main
-from api.house import create_root
+from api.keystore import create_root
 from api.settings import Settings
 from tests.adapters.fhir.bundles import bundle, concept, of_patient, patient, write
 from tests.adapters.fhir.test_killed import history

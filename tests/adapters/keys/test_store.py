@@ -16,32 +16,15 @@ from pathlib import Path
 import pytest
 
 from adapters.keys import (
-    KeyDestroyed,
     KeyDestructionIncomplete,
-    KeyMissing,
-    KeyRecord,
-    KeyStoreUnavailable,
     KeyTree,
     RootKey,
     SqliteKeyStore,
     Tombstone,
 )
+from tests.adapters.keys.records import COMPARTMENT, SIGNATURES
 
 pytestmark = pytest.mark.anyio
-
-COMPARTMENT = KeyRecord(
-    id="compartment",
-    tenant="clinic",
-    kind="compartment",
-    owner="chart",
-    key_class="clinical",
-    epoch=1,
-    parent=None,
-    wrapped=b"w" * 93,
-    commitment=b"c" * 32,
-)
-
-SIGNATURES = {"compartment": b"s", "item": b"s"}
 
 
 def file_of(tmp_path: Path) -> Path:
@@ -79,23 +62,6 @@ async def test_commits_wait_for_the_disk(store: SqliteKeyStore) -> None:
     assert await store._run(settings) == ("wal", 2, 1)
 
 
-async def test_puts_that_arrive_together_share_commits(store: SqliteKeyStore) -> None:
-    items = [replace(COMPARTMENT, id=f"{n}", kind="item", epoch=0) for n in range(200)]
-    kept = await asyncio.gather(*map(store.put, items))
-    assert list(kept) == items
-    assert 1 <= store.commits <= 20
-
-
-async def test_a_caller_who_gives_up_harms_no_one_else(store: SqliteKeyStore) -> None:
-    items = [replace(COMPARTMENT, id=f"{n}", kind="item", epoch=0) for n in range(10)]
-    puts = [asyncio.create_task(store.put(item)) for item in items]
-    await asyncio.sleep(0)
-    puts[3].cancel()
-    outcomes = await asyncio.gather(*puts, return_exceptions=True)
-    assert isinstance(outcomes.pop(3), asyncio.CancelledError)
-    assert outcomes == items[:3] + items[4:]
-
-
 async def test_closing_finishes_what_was_put(tmp_path: Path) -> None:
     store = SqliteKeyStore(file_of(tmp_path))
     putting = asyncio.create_task(store.put(COMPARTMENT))
@@ -115,53 +81,6 @@ def test_a_file_that_is_no_key_store_is_let_go(tmp_path: Path) -> None:
     assert set(threading.enumerate()) <= threads
 
 
-async def test_the_first_key_of_a_place_and_epoch_is_kept(store: SqliteKeyStore) -> None:
-    second = replace(COMPARTMENT, id="second", wrapped=b"x" * 93)
-    kept = await asyncio.gather(store.put(COMPARTMENT), store.put(second))
-    assert list(kept) == [COMPARTMENT] * 2
-    assert await store.epochs("clinic", "compartment", "chart", "clinical") == ("compartment",)
-
-
-async def test_epochs_are_listed_oldest_first(store: SqliteKeyStore) -> None:
-    await store.put(COMPARTMENT)
-    await store.put(replace(COMPARTMENT, id="a", epoch=2))
-    await store.put(replace(COMPARTMENT, id="z", owner="other chart"))
-    assert await store.epochs("clinic", "compartment", "chart", "clinical") == ("compartment", "a")
-
-
-async def test_a_record_comes_with_those_above_it(store: SqliteKeyStore) -> None:
-    item = replace(COMPARTMENT, id="item", kind="item", epoch=0, parent="compartment")
-    await store.put(COMPARTMENT)
-    await store.put(item)
-    assert await store.load("clinic", ["item", "unknown"]) == {
-        "item": item,
-        "compartment": COMPARTMENT,
-    }
-    assert await store.load("another clinic", ["item"]) == {}
-
-
-async def test_a_refused_batch_is_reported_to_each_caller(store: SqliteKeyStore) -> None:
-    item = replace(COMPARTMENT, id="item", kind="item", epoch=0)
-    await store.put(item)
-    outcomes = await asyncio.gather(store.put(item), store.put(COMPARTMENT), return_exceptions=True)
-    assert [str(outcome) for outcome in outcomes] == [
-        "The key store could not be read or written; nothing was handed out. [IntegrityError]"
-    ] * 2
-    assert all(isinstance(outcome, KeyStoreUnavailable) for outcome in outcomes)
-    assert await store.put(COMPARTMENT) == COMPARTMENT
-
-
-async def test_nothing_is_kept_below_a_destroyed_key(store: SqliteKeyStore) -> None:
-    await store.put(COMPARTMENT)
-    await store.destroy(Tombstone("compartment", "clinic", "event", 7), SIGNATURES)
-    below = replace(COMPARTMENT, id="item", kind="item", epoch=0, parent="compartment")
-    other = replace(below, id="other", parent=None)
-    refused, kept = await asyncio.gather(store.put(below), store.put(other), return_exceptions=True)
-    assert isinstance(refused, KeyDestroyed)
-    assert refused.key_id == "compartment"
-    assert kept == other
-
-
 async def test_destroying_takes_all_below_and_leaves_a_tombstone(
     store: SqliteKeyStore, tmp_path: Path
 ) -> None:
@@ -178,13 +97,6 @@ async def test_destroying_takes_all_below_and_leaves_a_tombstone(
         ("item", "clinic", "event", 8),
     ]
     second.close()
-
-
-async def test_a_key_of_another_tenant_is_not_destroyed(store: SqliteKeyStore) -> None:
-    await store.put(COMPARTMENT)
-    with pytest.raises(KeyMissing):
-        await store.destroy(Tombstone("compartment", "another clinic", "event", 7), SIGNATURES)
-    assert await store.load("clinic", ["compartment"]) == {"compartment": COMPARTMENT}
 
 
 async def test_no_byte_of_a_destroyed_key_stays_in_any_file(

@@ -1,0 +1,1 @@
+"""Roots in key management services, against peers that answer as the vendors document."""
