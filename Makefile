@@ -38,7 +38,7 @@ test-samples: $(STAMP) ## the tests over real sample input; SAMPLES=../shared/da
 	@echo "Running the tests over the samples in $(SAMPLES)"
 	@ANAMNESIS_SAMPLES="$(abspath $(SAMPLES))" $(PYTEST) $(if $(WORKERS),--dist loadfile) -m samples
 
-test-peers: $(STAMP) ## the suite on PostgreSQL 15 and the newest Python; npm clients of the API
+test-peers: $(STAMP) ## the suite on PostgreSQL 15 and the newest Python; npm clients, an AWS, Go
 	@.ci/peers $(VENV) "$(WORKERS)"
 
 check: $(STAMP) ## format, lint, types, imports, contracts
