@@ -16,11 +16,14 @@ from api.apart import ProjectorProcess
 from api.auth.tokens import TokenVerifier
 from api.caller import Bearers, claims_of
 from api.context import AtOnce, Operation
-from api.graphql import GraphQLEndpoint
+from api.graphql import GraphQLEndpoint, Unreachable
+from api.graphql.answer import failure
+from api.graphql.request import GRAPHQL_RESPONSE
 from api.house import POOL_SIZE, House
 from api.lane import LaneLimits
 from api.metrics import OPENED, Metrics
 from api.opaque import OpaqueIds
+from api.standing import RETRY_AFTER_S
 from api.trusted import trusted_documents
 from domain.kernel.context import Actor
 from schema.root import build, executable
@@ -71,6 +74,8 @@ def readiness(
     """What answers whether the database can be read and the projector apart lives."""
 
     async def ready(_request: Request) -> JSONResponse:
+        if house.standing.level == "closed":
+            return JSONResponse({"status": "fail"}, 503)
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await house.api.fetchval("SELECT 1")
@@ -97,6 +102,24 @@ class _Front:
         asked = scope["type"] == "http" and scope["path"] == "/graphql"
         chosen = self._graphql if asked and scope["method"] == "POST" else self._others
         await chosen(scope, receive, send)
+
+
+class _Standing:
+    """The endpoint while the process may read; else 503, before anybody's token is judged.
+
+    A clock that went astray would judge it wrongly.
+    """
+
+    def __init__(self, inner: ASGIApp, house: House) -> None:
+        self._inner = inner
+        self._house = house
+        self._closed = failure(Unreachable(RETRY_AFTER_S), GRAPHQL_RESPONSE, "")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._house.standing.level == "closed":
+            await self._closed.send(send)
+        else:
+            await self._inner(scope, receive, send)
 
 
 class _Renewing:
@@ -141,8 +164,8 @@ def application(
         trusted_only=house.settings.trusted_only,
     )
     known = limits or known_limits(house.settings.in_service or places(POOL_SIZE))
-    renewing = _Renewing(endpoint, house)
-    admission = Admission(renewing, Bearers(verifier), known, STRANGERS, endpoint.known_price)
+    standing = _Standing(_Renewing(endpoint, house), house)
+    admission = Admission(standing, Bearers(verifier), known, STRANGERS, endpoint.known_price)
     graphql = admission if metrics is None else metrics.observed(admission, house, projector)
 
     async def alive(_request: Request) -> JSONResponse:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import asyncpg
@@ -24,11 +24,11 @@ from adapters.postgres.revoking import revoking
 from adapters.postgres.writer import Writer
 from api.keystore import open_keys, open_store, root_of
 from api.settings import Settings
+from api.standing import Standing, watched
 from domain import audit
 from domain.kernel.perform import Receipt, Request, perform
 from projections.catalogue import PERMISSIONS, PROJECTIONS
 
-MAX_SKEW_SECONDS = 2.0
 POOL_SIZE = 12
 ROUND_SECONDS = 10.0
 
@@ -56,9 +56,11 @@ class House:
     log: PostgresLog
     authorities: AuthorityReader
     progress: Progress
+    standing: Standing
 
     async def do(self, request: Request) -> Receipt:
-        """Perform a command. Raises its Refusal."""
+        """Perform a command. Raises its Refusal, and LogUnavailable."""
+        self.standing.check_writable()
         return await perform(request, self.log, audit.refused)
 
     async def tenants(self) -> list[str]:
@@ -94,11 +96,15 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         api = await stack.enter_async_context(_reading_pool(settings.role_dsn("api"), POOL_SIZE))
         reads = await stack.enter_async_context(_reading_pool(settings.role_dsn("api"), POOL_SIZE))
         auditor = await stack.enter_async_context(_reading_pool(settings.role_dsn("auditor"), 4))
-        await _check_clock(api)
+        standing = await stack.enter_async_context(
+            watched(Standing(settings.low_water, partial(database_time, api)))
+        )
+        if standing.is_astray:
+            raise ClockSkew
         progress = Progress(api, PERMISSIONS)
         connect = partial(asyncpg.connect, settings.role_dsn("api"), timeout=CONNECT_SECONDS)
         await stack.enter_async_context(progress.listening(connect))
-        writer = Writer(connect)
+        writer = Writer(connect, standing.check_readable)
         stack.push_async_callback(writer.close)
         authorities = AuthorityReader(api, progress)
         await stack.enter_async_context(revoking(keys, connect))
@@ -113,6 +119,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             log=PostgresLog(api, writer, keys, authorities, progress),
             authorities=authorities,
             progress=progress,
+            standing=standing,
         )
 
 
@@ -188,7 +195,7 @@ async def _as_it_is(_connection: asyncpg.Connection) -> None:
     """asyncpg rolls back a transaction that was left open, and takes listeners off, by itself."""
 
 
-async def _check_clock(pool: asyncpg.Pool) -> None:
-    theirs = await pool.fetchval("SELECT clock_timestamp()")
-    if abs((datetime.now(UTC) - theirs).total_seconds()) > MAX_SKEW_SECONDS:
-        raise ClockSkew
+async def database_time(pool: asyncpg.Pool) -> datetime:
+    """What time it is for the database."""
+    theirs: datetime = await pool.fetchval("SELECT clock_timestamp()")
+    return theirs

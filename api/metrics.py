@@ -27,6 +27,7 @@ from api.admission import OVERLOADED, Admission
 from api.apart import ProjectorProcess
 from api.context import Operation
 from api.house import House
+from api.standing import LEVELS
 
 OPENED = "anamnesis.operation"
 """In the scope of a request: the operation that was opened for it."""
@@ -144,6 +145,11 @@ class _Snapshot:
         for name, lane in self._admission.lanes.items():
             serving.add_metric([name], lane.in_service)
             waiting.add_metric([name], lane.waiting)
+        yield GaugeMetricFamily(
+            "anamnesis_standing",
+            "What the process allows: 0 everything, 1 reading, 2 nothing.",
+            value=LEVELS.index(self._house.standing.level),
+        )
         refused = CounterMetricFamily(
             "anamnesis_overloaded", "Answered 503 by the gate.", labels=["lane", "reason"]
         )

@@ -19,8 +19,8 @@ _ROLE_DSNS = {role: f"DSN_{role.upper()}" for role in ROLES}
 KNOWN = frozenset(
     {
         *NEEDED, *_ROLE_DSNS.values(), "HEADS", "HEADS_FILE", "HEADS_MAIL_HOURS", "HEADS_STORE",
-        "IN_SERVICE", "KEYS_DSN", "MAIL_COMPLIANCE", "MAIL_FOLDER", "MAIL_FROM", "ORIGIN",
-        "PROFILE", "REDIS", "RETENTION", "ROOT", "ROOT_BEFORE", "ROOT_CREDENTIAL", "SMTP",
+        "IN_SERVICE", "KEYS_DSN", "LOW_WATER", "MAIL_COMPLIANCE", "MAIL_FOLDER", "MAIL_FROM",
+        "ORIGIN", "PROFILE", "REDIS", "RETENTION", "ROOT", "ROOT_BEFORE", "ROOT_CREDENTIAL", "SMTP",
         "TRUSTED_ONLY", "WITNESSES",
     }
 )  # fmt: skip
@@ -107,6 +107,8 @@ class Settings:
     """A signed head of each log is mailed to compliance after so many hours; never where 0."""
     keys_dsn: str | None = None
     """The PostgreSQL of the key store, apart from the log's; a file below `keys` unless set."""
+    low_water: Mapping[Path, int] = field(default_factory=dict)
+    """Bytes that must be free where the log grows; with less, nothing is changed any more."""
     root: str = ROOT_FILE
     """What wraps tenants' keys: the file beside the key store, or the URL of a service's key."""
     root_before: tuple[str, ...] = ()
@@ -173,6 +175,7 @@ class Settings:
             heads_store=_url("HEADS_STORE", given, ("s3", "gs", "az", "file")),
             heads_mail_hours=_count("HEADS_MAIL_HOURS", given),
             keys_dsn=_dsn("KEYS_DSN", given) if "KEYS_DSN" in given else None,
+            low_water=_rooms("LOW_WATER", given),
             root=given.get("ROOT", ROOT_FILE),
             root_before=tuple(given.get("ROOT_BEFORE", "").split()),
             root_credential=_path("ROOT_CREDENTIAL", given),
@@ -245,6 +248,18 @@ def _years(name: str, given: Mapping[str, str]) -> Mapping[str, int]:
             words = "everything=7 audit=12 HIV=10, in years, codes in capitals"
             raise SettingUnclear(PREFIX + name, words)
         found[kind] = int(years)
+    return found
+
+
+def _rooms(name: str, given: Mapping[str, str]) -> Mapping[Path, int]:
+    found = {}
+    for word in given.get(name, "").split():
+        path, _, room = word.rpartition("=")
+        if not (path.startswith("/") and room.isascii() and room.isdigit()):
+            raise SettingUnclear(
+                PREFIX + name, "/var/lib/postgresql=1024, in MiB, several in a row"
+            )
+        found[Path(path)] = int(room) << 20
     return found
 
 

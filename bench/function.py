@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import asyncpg
 
@@ -55,7 +56,7 @@ async def lines(ground: Ground, pace: Pace) -> list[Line]:
         bulk = await _prepared(stack, ground, "bulk", "postgres", BULK)
         runs = await alternate(
             {
-                "log_append": _turns(call, map(columns, _batches(key))),
+                "log_append": _turns(call, map(_dated, _batches(key))),
                 "bulk INSERT": _turns(bulk, map(_bulk, _batches(key), itertools.count())),
             },
             pace,
@@ -69,6 +70,11 @@ async def lines(ground: Ground, pace: Pace) -> list[Line]:
         required=REQUIRED,
     )
     return [line]
+
+
+def _dated(batch: list[SealedCommand]) -> Arguments:
+    """As the writer sends it: with its time."""
+    return (*columns(batch), datetime.now(UTC))
 
 
 async def _prepared(

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from zlib import crc32
 
 import asyncpg
@@ -33,14 +34,15 @@ FAILED = (
 )
 APPEND_SECONDS = 10.0
 """How long a caller waits. What is committed after that is found under the command's id."""
-CALL = """SELECT * FROM log_append(
+CALL = """SELECT appended.* FROM log_append(
   $1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::int[], $6::bool[],
   $7::int[], $8::text[], $9::uuid[], $10::bigint[],
   $11::int[], $12::text[], $13::uuid[], $14::bigint[],
   $15::int[], $16::text[], $17::bytea[], $18::uuid[],
   $19::int[], $20::text[], $21::uuid[], $22::text[], $23::uuid[],
   $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[],
-  $28::int[], $29::text[], $30::uuid[])"""
+  $28::int[], $29::text[], $30::uuid[]) AS appended
+  WHERE (SELECT log_clock($31::timestamptz))"""
 
 # ValueError: a value that asyncpg cannot encode for its parameter.
 REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
@@ -145,8 +147,12 @@ class _Claims:
 class Writer:
     """Appends sealed commands; `batches`, `commands` and `seconds` sum up what was sent."""
 
-    def __init__(self, connect: Connect, shards: int = 2) -> None:
+    def __init__(
+        self, connect: Connect, admitted: Callable[[], None] = lambda: None, shards: int = 2
+    ) -> None:
+        """`admitted` is asked before each append, and raises LogUnavailable for a no."""
         self._connect = connect
+        self._admitted = admitted
         self._queues: list[deque[_Waiting]] = [deque() for _ in range(shards)]
         self._wakes = [asyncio.Event() for _ in range(shards)]
         self._tasks: list[asyncio.Task[None]] = []
@@ -164,6 +170,7 @@ class Writer:
             ]
         if self._closing:
             raise LogUnavailable
+        self._admitted()
         shard = crc32(command.tenant.encode()) % len(self._queues)
         waiting = _Waiting(command, asyncio.get_running_loop().create_future())
         self._queues[shard].append(waiting)
@@ -263,7 +270,7 @@ class _Session:
                     self._connection = await self._connect()
                     self._call = await self._connection.prepare(CALL)
                 rows: list[asyncpg.Record] = await self._call.fetch(
-                    *columns, timeout=COMMAND_SECONDS
+                    *columns, datetime.now(UTC), timeout=COMMAND_SECONDS
                 )
                 return rows
             except REFUSED:

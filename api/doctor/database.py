@@ -9,9 +9,10 @@ from adapters.keys import KeyTree
 from adapters.postgres.migrate import migrations_at_hand
 from adapters.postgres.opening import open_events
 from api.doctor.diagnosis import Check, Seen, expect
-from api.house import MAX_SKEW_SECONDS, POOL_SIZE
+from api.house import POOL_SIZE
 from api.keystore import open_store, root_of
 from api.settings import ROLES, Settings
+from api.standing import MAX_SKEW_SECONDS
 from domain.audit import ChartErased, ErasureCarriedOut, Keeping
 from projections.catalogue import PROJECTIONS
 

@@ -2,10 +2,12 @@
 
 from api.graphql.context import (
     AuditUnavailable,
+    NoChanges,
     OperationContext,
     PositionInvalid,
     PositionTimeout,
     Unauthenticated,
+    Unreachable,
 )
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.limits import Limits
@@ -14,8 +16,10 @@ __all__ = [
     "AuditUnavailable",
     "GraphQLEndpoint",
     "Limits",
+    "NoChanges",
     "OperationContext",
     "PositionInvalid",
     "PositionTimeout",
     "Unauthenticated",
+    "Unreachable",
 ]

@@ -22,6 +22,7 @@ from adapters.keys import KeyStoreUnavailable, RootUnavailable
 from adapters.postgres.away import AWAY
 from api.graphql.context import (
     AuditUnavailable,
+    NoChanges,
     PositionInvalid,
     PositionTimeout,
     Unauthenticated,
@@ -42,7 +43,7 @@ from domain.kernel.refusal import Refusal
 _encode = msgspec.json.Encoder().encode
 _MOST_LOGGED = 20
 _AWAY = (*AWAY, KeyStoreUnavailable, RootUnavailable)
-_WHOLE = (AuditUnavailable, PositionTimeout, *_AWAY)
+_WHOLE = (AuditUnavailable, NoChanges, PositionTimeout, *_AWAY)
 _log = structlog.get_logger("anamnesis.graphql")
 
 
@@ -167,6 +168,9 @@ def _describe(
             return 403, (Fault(error.code, error.message, error.retryable),), {}
         case AuditUnavailable():
             fault = Fault("AUDIT_UNAVAILABLE", "Nothing can be shown right now.", retryable=True)
+            return 503, (fault,), {"retry-after": str(error.retry_after_s)}
+        case NoChanges():
+            fault = Fault("READ_ONLY", "Nothing can be changed right now.", retryable=True)
             return 503, (fault,), {"retry-after": str(error.retry_after_s)}
         case Unreachable():
             fault = Fault("UNAVAILABLE", "We cannot look that up right now.", retryable=True)

@@ -59,6 +59,14 @@ class AuditUnavailable(Exception):
         self.retry_after_s = retry_after_s
 
 
+class NoChanges(Exception):
+    """Nothing can be changed for a while, and reading goes on (503)."""
+
+    def __init__(self, retry_after_s: int = 5) -> None:
+        super().__init__("nothing can be changed")
+        self.retry_after_s = retry_after_s
+
+
 class Unreachable(Exception):
     """The database cannot be reached or asked; nothing was read or changed (503)."""
 

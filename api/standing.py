@@ -1,0 +1,127 @@
+"""How a process stands: whether it may change anything, read anything, or neither just now.
+
+Before the disk of the log is full PostgreSQL goes on; when it is, PostgreSQL ends. So writing stops
+while there is room for what reading writes, and reading stops while there is room for a restart.
+A clock that went astray decides wrongly who may read and what is late, so nothing is decided by it.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import structlog
+
+from adapters.postgres.away import AWAY
+from adapters.postgres.writer import LogUnavailable
+
+_log = structlog.get_logger("anamnesis.standing")
+Level = Literal["open", "read-only", "closed"]
+LEVELS: Final[tuple[Level, ...]] = ("open", "read-only", "closed")
+LOOK_SECONDS: Final = 1.0
+MAX_SKEW_SECONDS: Final = 2.0
+RETRY_AFTER_S: Final = 5
+CLOSED_AT: Final = 0.25
+"""Of the low-water mark: with less room than that reading stops, too."""
+OPEN_AT: Final = 1.1
+"""Of the mark: with less room than that writing does not begin again."""
+Clock = Callable[[], Awaitable[datetime]]
+
+
+class ReadOnly(LogUnavailable):
+    """Nothing can be changed now: the disk of the log is nearly full. Make room; it goes on by
+    itself."""
+
+
+class Standing:
+    """The level of one process, looked at each second; by itself it writes and sends nothing."""
+
+    def __init__(self, low_water: Mapping[Path, int], theirs: Clock) -> None:
+        """`low_water` is bytes that must be free at a path; `theirs` tells the database's time."""
+        self._low_water = low_water
+        self._theirs = theirs
+        self._room: Level = "open"
+        self._clock: Level = "open"
+        self._drift = _drift()
+
+    @property
+    def level(self) -> Level:
+        """What is allowed at this moment."""
+        # A clock that was set since the last look is seen before anything is decided by it.
+        return "closed" if self.is_astray else self._room
+
+    @property
+    def is_astray(self) -> bool:
+        """Whether the clock is not the database's."""
+        return self._clock == "closed" or abs(_drift() - self._drift) > MAX_SKEW_SECONDS
+
+    def check_writable(self) -> None:
+        """Raises ReadOnly, or LogUnavailable where reading stops, too."""
+        if self.level == "read-only":
+            raise ReadOnly
+        self.check_readable()
+
+    def check_readable(self) -> None:
+        """Raises LogUnavailable."""
+        if self.level == "closed":
+            raise LogUnavailable
+
+    async def look(self) -> Level:
+        """Look at disks and clocks now."""
+        before = self.level
+        self._room = await asyncio.to_thread(self._roomy)
+        drift, began = _drift(), time.monotonic()
+        # A database that is away says nothing of the time, and is an answer of its own.
+        with suppress(*AWAY):
+            theirs = await self._theirs()
+            # Its answer may be as old as the question.
+            slack = MAX_SKEW_SECONDS + time.monotonic() - began
+            skew = abs((datetime.now(UTC) - theirs).total_seconds())
+            self._clock = "open" if skew <= slack else "closed"
+            self._drift = drift
+        if self.level != before:
+            _log.warning("standing.changed", level=self.level, room=self._room, clock=self._clock)
+        return self.level
+
+    async def watch(self) -> None:
+        """Look for ever."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+
+    def _roomy(self) -> Level:
+        levels = [self._level_at(path, mark) for path, mark in self._low_water.items()]
+        return max(levels, key=LEVELS.index, default="open")
+
+    def _level_at(self, path: Path, mark: int) -> Level:
+        try:
+            room = os.statvfs(path)
+        except OSError:
+            return "read-only"
+        free = room.f_bavail * room.f_frsize
+        if free < mark * CLOSED_AT:
+            return "closed"
+        enough = mark if self._room == "open" else mark * OPEN_AT
+        return "open" if free >= enough else "read-only"
+
+
+@asynccontextmanager
+async def watched(standing: Standing) -> AsyncIterator[Standing]:
+    """The standing is looked at while the context is open."""
+    await standing.look()
+    watching = asyncio.create_task(standing.watch(), name="standing")
+    try:
+        yield standing
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+
+def _drift() -> float:
+    """How far the clock on the wall is from the one that nobody can set."""
+    return time.time() - time.monotonic()
