@@ -10,7 +10,8 @@ from adapters.library.recorder import LogRecorder
 from adapters.library.seal import ToolSeal, tool_key
 from adapters.postgres.migrate import add_tool_tenant
 from adapters.proofs.findings import Verification
-from api.house import create_root, open_house
+from api.house import open_house
+from api.keystore import create_root
 from api.settings import Settings
 from api.verifying import verification
 

@@ -11,7 +11,8 @@ from adapters.keys import RootKeyMissing
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.trail import Trail
 from api.cli.verify import verify
-from api.house import House, create_root, open_house
+from api.house import House, open_house
+from api.keystore import create_root
 from api.settings import Settings
 from domain.audit import AuditReplayed, RecordReplay, Selection
 from domain.care import JoinCareTeam, LeaveCareTeam, ReportEncounter, Visit
