@@ -12,16 +12,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-import asyncpg
 import structlog
 import uvloop
 
-from adapters.postgres.away import CONNECT_SECONDS
 from adapters.postgres.pools import bounded_pool
 from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import bring_up_to_date
@@ -30,6 +27,7 @@ from api import logs
 from api.house import (
     ROUND_SECONDS,
     House,
+    ear,
     ended,
     tailing_pool,
     tenants_of,
@@ -237,13 +235,13 @@ async def _tail(settings: Settings, parent: _Parent) -> None:
     async with (
         tailing_pool(dsn) as tailed,
         bounded_pool(dsn, 4, statement_s=None, min_size=0) as pool,
-        revoking(keys, partial(asyncpg.connect, dsn, timeout=CONNECT_SECONDS)),
+        revoking(keys, ear(settings, "projector")),
     ):
         known = await tenants_of(tailed)
         projector = Projector(tailed, keys, PROJECTIONS)
         stopping = asyncio.create_task(_stopped(projector, parent), name="projector-stop")
         tailing = asyncio.create_task(
-            projector.run(known, partial(asyncpg.connect, dsn, timeout=CONNECT_SECONDS)),
+            projector.run(known, ear(settings, "projector")),
             name="projector-tail",
         )
         try:

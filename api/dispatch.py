@@ -29,7 +29,7 @@ from adapters.heads import head_line
 from adapters.mail import FolderMailer, Mailer, Message, SmtpMailer, SmtpPlace
 from adapters.postgres.pools import bounded_pool
 from api.erasing.certificate import certificate, certified
-from api.house import House, ended
+from api.house import House, ear, ended
 from api.settings import Mail, Settings, SettingUnclear
 from api.signing import head_file, head_key
 from domain.audit import NothingToErase
@@ -215,7 +215,7 @@ async def dispatching(
         outbox, table = Outbox(pool, house.keys, reactions, woken), Effects(pool, lease_s)
         held = carriers or carriers_of(house)
         sweeper = Sweeper(Dispatcher(table, held, HouseReports(house), jobs, reached), jobs)
-        following = outbox.run(house.tenants, lambda: asyncpg.connect(dsn))
+        following = outbox.run(house.tenants, ear(house.settings, "worker"))
         tasks = [
             asyncio.create_task(following, name="outbox"),
             asyncio.create_task(sweeper.run(house.tenants), name="dispatcher"),

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from adapters.postgres.authority import AuthorityReader
 from adapters.postgres.away import CONNECT_SECONDS
 from adapters.postgres.filling import Workers
 from adapters.postgres.log import PostgresLog
+from adapters.postgres.polling import polling
 from adapters.postgres.pools import BoundedPool, RequestPool, bounded_pool, request_pool
 from adapters.postgres.progress import Progress
 from adapters.postgres.projector import Projector
@@ -103,11 +104,12 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             raise ClockSkew
         progress = Progress(api, PERMISSIONS)
         connect = partial(asyncpg.connect, settings.role_dsn("api"), timeout=CONNECT_SECONDS)
-        await stack.enter_async_context(progress.listening(connect))
-        writer = Writer(connect, standing.check_readable)
+        hearing = ear(settings, "api")
+        await stack.enter_async_context(progress.listening(hearing))
+        writer = Writer(connect, standing.check_readable, shape=settings.append)
         stack.push_async_callback(writer.close)
         authorities = AuthorityReader(api, progress)
-        await stack.enter_async_context(revoking(keys, connect))
+        await stack.enter_async_context(revoking(keys, hearing))
         yield House(
             settings=settings,
             keys=keys,
@@ -134,8 +136,7 @@ async def projecting(house: House) -> AsyncIterator[Projector]:
     async with tailing_pool(dsn) as tailed, _pool(dsn, 4) as pool:
         known = await house.tenants()
         projector = Projector(tailed, house.keys, PROJECTIONS)
-        connect = partial(asyncpg.connect, dsn, timeout=CONNECT_SECONDS)
-        tailing = projector.run(known, connect)
+        tailing = projector.run(known, ear(house.settings, "projector"))
         task = asyncio.create_task(tailing, name="projector")
         try:
             await bring_up_to_date(pool, house.keys, known, PROJECTIONS, unwatched, house.workers)
@@ -158,6 +159,12 @@ async def ended(task: asyncio.Task[None]) -> None:
 
 def unwatched(_done: int, _total: int) -> None:
     """Nobody watches."""
+
+
+def ear(settings: Settings, role: str) -> Callable[[], Awaitable[asyncpg.Connection]]:
+    """What makes the connection of a role on which something is heard of."""
+    connect = partial(asyncpg.connect, settings.role_dsn(role), timeout=CONNECT_SECONDS)
+    return connect if settings.wake == "notify" else partial(polling, connect)
 
 
 def workers_of(settings: Settings) -> Workers:

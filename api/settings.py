@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
+
+from adapters.postgres.writer import Shape
 
 ROLES = ("api", "projector", "worker", "auditor", "tool")
 PROFILES = ("production", "development", "demo")
@@ -18,10 +21,10 @@ NEEDED = ("DSN", "KEYS", "OBJECTS")
 _ROLE_DSNS = {role: f"DSN_{role.upper()}" for role in ROLES}
 KNOWN = frozenset(
     {
-        *NEEDED, *_ROLE_DSNS.values(), "HEADS", "HEADS_FILE", "HEADS_MAIL_HOURS", "HEADS_STORE",
-        "IN_SERVICE", "KEYS_DSN", "LOW_WATER", "MAIL_COMPLIANCE", "MAIL_FOLDER", "MAIL_FROM",
-        "ORIGIN", "PROFILE", "REDIS", "RETENTION", "ROOT", "ROOT_BEFORE", "ROOT_CREDENTIAL", "SMTP",
-        "TRUSTED_ONLY", "WITNESSES",
+        *NEEDED, *_ROLE_DSNS.values(), "APPEND", "HEADS", "HEADS_FILE", "HEADS_MAIL_HOURS",
+        "HEADS_STORE", "IN_SERVICE", "KEYS_DSN", "LOW_WATER", "MAIL_COMPLIANCE", "MAIL_FOLDER",
+        "MAIL_FROM", "ORIGIN", "PROFILE", "REDIS", "RETENTION", "ROOT", "ROOT_BEFORE",
+        "ROOT_CREDENTIAL", "SMTP", "TRUSTED_ONLY", "WAKE", "WITNESSES",
     }
 )  # fmt: skip
 ROOT_FILE = "file"
@@ -36,6 +39,9 @@ BESIDE = frozenset(
     }
 )  # fmt: skip
 """Variables of tests, and of the recorder of `adapters.library`."""
+
+
+Wake = Literal["notify", "poll"]
 
 
 class SettingMissing(Exception):
@@ -115,6 +121,10 @@ class Settings:
     """Roots that may still have wrapped some, from before the installation moved."""
     root_credential: Path | None = None
     """The file of Vault's token, or a Google service account's key file."""
+    append: Shape = "batch"
+    """One call of the log for commands of several tenants, or for those of one that it names."""
+    wake: Wake = "notify"
+    """How processes hear of each other: by NOTIFY, or by asking for heads."""
     redis: str | None = None
     """URL of the Redis or Valkey that wakes workers."""
     mail: Mail = field(default_factory=lambda: Mail())
@@ -179,6 +189,8 @@ class Settings:
             root=given.get("ROOT", ROOT_FILE),
             root_before=tuple(given.get("ROOT_BEFORE", "").split()),
             root_credential=_path("ROOT_CREDENTIAL", given),
+            append=_shape(given),
+            wake="poll" if _one_of("WAKE", given, ("notify", "poll")) == "poll" else "notify",
             redis=_url("REDIS", given, ("redis", "rediss", "unix")),
             mail=Mail.of(given),
             retention=_years("RETENTION", given),
@@ -199,6 +211,10 @@ def _one_of(name: str, given: Mapping[str, str], known: tuple[str, ...]) -> str:
     if value not in known:
         raise SettingUnclear(PREFIX + name, " or ".join(known))
     return value
+
+
+def _shape(given: Mapping[str, str]) -> Shape:
+    return "tenant" if _one_of("APPEND", given, ("batch", "tenant")) == "tenant" else "batch"
 
 
 def _origin(name: str, given: Mapping[str, str]) -> str:

@@ -33,7 +33,7 @@ from adapters.proofs.notes import (
     NoteUnreadable,
     VerifierKey,
 )
-from api.house import House, ended
+from api.house import House, ear, ended
 from api.settings import Settings, SettingUnclear
 
 _PURPOSE = "log-head"
@@ -82,7 +82,7 @@ async def signing(house: House) -> AsyncIterator[HeadDuty]:
     async with bounded_pool(dsn, 2, min_size=0) as pool:
         _outlets(house.settings, pool)  # a setting that is wrong ends the start
         signer_of = partial(head_signer, house, pool)
-        duty = HeadDuty(signer_of, lambda: asyncpg.connect(dsn))
+        duty = HeadDuty(signer_of, ear(house.settings, "worker"))
         task = asyncio.create_task(duty.run(await house.tenants()), name="heads")
         try:
             async with _witnessed(house, pool):

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 from zlib import crc32
 
 import asyncpg
@@ -43,6 +44,9 @@ CALL = """SELECT appended.* FROM log_append(
   $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[],
   $28::int[], $29::text[], $30::uuid[]) AS appended
   WHERE (SELECT log_clock($31::timestamptz))"""
+CALL_OF = CALL.replace("log_append(", "log_append_of($32::text,")
+Shape = Literal["batch", "tenant"]
+"""Whether one call takes commands of several tenants, or names the one whose they all are."""
 
 # ValueError: a value that asyncpg cannot encode for its parameter.
 REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
@@ -112,8 +116,9 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Claims:
-    """What a batch already touches."""
+    """What a batch already touches; `only` commands of this tenant may join it."""
 
+    only: str | None = None
     ids: set[tuple[str, bytes]] = field(default_factory=set)
     exact: set[tuple[str, str]] = field(default_factory=set)
     shared: set[tuple[str, str]] = field(default_factory=set)
@@ -124,6 +129,8 @@ class _Claims:
         """Take the command in, unless it shares what only one command of a batch may touch."""
         if self.alone or (command.destroys and self.ids):
             return False  # what a key sealed and the key's destruction are never in one batch
+        if self.only not in (None, command.tenant):
+            return False
         tenant = command.tenant
         exact = {(tenant, stream) for stream, version in command.expected if version is not None}
         shared = {(tenant, stream) for stream, version in command.expected if version is None}
@@ -148,10 +155,15 @@ class Writer:
     """Appends sealed commands; `batches`, `commands` and `seconds` sum up what was sent."""
 
     def __init__(
-        self, connect: Connect, admitted: Callable[[], None] = lambda: None, shards: int = 2
+        self,
+        connect: Connect,
+        admitted: Callable[[], None] = lambda: None,
+        shards: int = 2,
+        shape: Shape = "batch",
     ) -> None:
         """`admitted` is asked before each append, and raises LogUnavailable for a no."""
         self._connect = connect
+        self._shape = shape
         self._admitted = admitted
         self._queues: list[deque[_Waiting]] = [deque() for _ in range(shards)]
         self._wakes = [asyncio.Event() for _ in range(shards)]
@@ -190,14 +202,14 @@ class Writer:
 
     async def _run(self, shard: int) -> None:
         queue, wake = self._queues[shard], self._wakes[shard]
-        session = _Session(self._connect)
+        session = _Session(self._connect, self._shape)
         while queue or not self._closing:
             if not queue:
                 wake.clear()
                 if not self._closing:
                     await wake.wait()
                 continue
-            batch = _take(queue)
+            batch = _take(queue, self._shape)
             try:
                 await self._commit(session, batch)
             except Exception as error:  # a shard outlives whatever a batch meets
@@ -209,7 +221,7 @@ class Writer:
     async def _commit(self, session: "_Session", batch: list[_Waiting]) -> None:
         began = time.monotonic()
         try:
-            rows = await session.call(columns([waiting.command for waiting in batch]))
+            rows = await session.call([waiting.command for waiting in batch])
         except FAILED as error:
             if isinstance(error, REFUSED) and len(batch) > 1:
                 # One command's row is refused: the others must not fail with it.
@@ -258,19 +270,24 @@ def _distribute(rows: list[asyncpg.Record], batch: list[_Waiting]) -> None:
 class _Session:
     """One connection that is made again when it is lost."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, shape: Shape) -> None:
         self._connect = connect
+        self._shape = shape
         self._connection: asyncpg.Connection | None = None
         self._call: asyncpg.prepared_stmt.PreparedStatement | None = None
 
-    async def call(self, columns: tuple[list[object], ...]) -> list[asyncpg.Record]:
+    async def call(self, batch: list[SealedCommand]) -> list[asyncpg.Record]:
+        arrays = columns(batch)
+        first = () if self._shape == "batch" else (batch[0].tenant,)
         for pause in RECONNECT_SECONDS:
             try:
                 if self._connection is None or self._call is None:
                     self._connection = await self._connect()
-                    self._call = await self._connection.prepare(CALL)
+                    self._call = await self._connection.prepare(
+                        CALL if self._shape == "batch" else CALL_OF
+                    )
                 rows: list[asyncpg.Record] = await self._call.fetch(
-                    *columns, datetime.now(UTC), timeout=COMMAND_SECONDS
+                    *arrays, datetime.now(UTC), *first, timeout=COMMAND_SECONDS
                 )
                 return rows
             except REFUSED:
@@ -294,9 +311,9 @@ class _Session:
                 await connection.close(timeout=5)
 
 
-def _take(queue: deque[_Waiting]) -> list[_Waiting]:
+def _take(queue: deque[_Waiting], shape: Shape) -> list[_Waiting]:
     """The next batch; whatever must wait keeps its place in the queue."""
-    claims = _Claims()
+    claims = _Claims(only=queue[0].command.tenant if shape == "tenant" else None)
     batch: list[_Waiting] = []
     later: list[_Waiting] = []
     while queue and len(batch) < MAX_BATCH and len(later) < MAX_BATCH:

@@ -1,6 +1,9 @@
 """Appending: gapless, in order, once, for many writers at a time."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +11,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres.sealing import MAX_SEALED
-from adapters.postgres.writer import LogNotOpen, LogUnavailable, Writer
+from adapters.postgres.writer import CALL_OF, LogNotOpen, LogUnavailable, Writer, columns
 from api.house import House, open_house
 from api.settings import Settings
 from domain.consent import WithdrawProxyAccess
@@ -31,6 +34,13 @@ from tests.adapters.postgres.acts import (
 
 pytestmark = pytest.mark.anyio
 CHART, PERSON, OTHER = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
+
+
+@pytest.fixture(params=["batch", "tenant"])
+def settings(request: pytest.FixtureRequest, dsn: str, tmp_path: Path) -> Settings:
+    """A house of each shape of the append: the contract is one."""
+    made = Settings.in_folder(tmp_path / "house", dsn, profile="demo")
+    return replace(made, append=request.param)
 
 
 async def test_positions_and_versions_have_no_gap_under_64_commands_of_two_tenants(
@@ -330,7 +340,7 @@ async def test_a_lost_connection_is_made_again_and_every_command_counts_once(
             async with killing:
                 killed += await admin.fetchval(
                     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND query LIKE '%log_append(%'"
+                    " WHERE datname = current_database() AND query LIKE '%log_append%(%'"
                     " AND usename = 'anamnesis_api'"
                 )
         return receipt
@@ -397,3 +407,9 @@ async def test_a_shard_outlives_an_error_that_nobody_foresaw(house: House, dsn: 
         await writer.close()
     assert (answer.status, answer.first) == ("appended", 1)
     assert await assert_sound(dsn) == 1
+
+
+async def test_a_call_that_names_a_tenant_takes_no_command_of_another(house: House) -> None:
+    arrays = columns([sealed(CHART, 0, tenant=THERE)])
+    with pytest.raises(asyncpg.InvalidParameterValueError):
+        await house.api.fetch(CALL_OF, *arrays, datetime.now(UTC), HERE)
