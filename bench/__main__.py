@@ -9,11 +9,13 @@ from bench import (
     append,
     cost,
     dashboard,
+    growth,
     importing,
     kit,
     overload,
     reads,
     rebuild,
+    restoring,
     verify,
     worklist,
 )
@@ -31,6 +33,8 @@ BENCHES = {
     "verify": verify.lines,
     "kit": kit.lines,
     "rebuild": rebuild.lines,
+    "growth": growth.lines,
+    "restoring": restoring.lines,
     "append": append.lines,
 }
 
