@@ -211,14 +211,18 @@ async def dispatching(
     async def woken(_count: int) -> None:
         await jobs.wake()
 
+    async def writable() -> Sequence[str]:
+        """What was sent and cannot be reported would be sent again: then nothing is sent."""
+        return await house.tenants() if house.standing.level == "open" else ()
+
     async with bounded_pool(dsn, POOL_SIZE, min_size=0) as pool:
         outbox, table = Outbox(pool, house.keys, reactions, woken), Effects(pool, lease_s)
         held = carriers or carriers_of(house)
         sweeper = Sweeper(Dispatcher(table, held, HouseReports(house), jobs, reached), jobs)
-        following = outbox.run(house.tenants, ear(house.settings, "worker"))
+        following = outbox.run(writable, ear(house.settings, "worker"))
         tasks = [
             asyncio.create_task(following, name="outbox"),
-            asyncio.create_task(sweeper.run(house.tenants), name="dispatcher"),
+            asyncio.create_task(sweeper.run(writable), name="dispatcher"),
         ]
         try:
             yield

@@ -91,7 +91,10 @@ class Standing:
         """Look for ever."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # it outlives whatever a look meets
+                _log.warning("standing.unseen", error=type(error).__name__)
 
     def _roomy(self) -> Level:
         levels = [self._level_at(path, mark) for path, mark in self._low_water.items()]

@@ -1,5 +1,6 @@
 """F20: what a process allows on a disk that is nearly full, and by a clock that went astray."""
 
+import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -12,8 +13,10 @@ import pytest
 
 from adapters.postgres.writer import LogUnavailable
 from api import standing
+from api.dispatch import dispatching
 from api.house import ClockSkew, House, open_house, projecting
-from api.standing import ReadOnly, Standing
+from api.standing import ReadOnly, Standing, watched
+from tests.adapters.dispatch.posting import POSTING, Peer, Post, act
 from tests.adapters.postgres.acts import do, patient
 from tests.api.world import Seedbed, World, inhabited, planted
 
@@ -94,6 +97,56 @@ async def test_with_no_room_for_what_reading_writes_nothing_is_read(
     marks.clear()
     assert await roomy.house.standing.look() == "open"
     await roomy.data("rosa", READ)
+
+
+async def test_nothing_is_sent_that_could_not_be_reported(
+    roomy: World, marks: Marks, tmp_path: Path
+) -> None:
+    peer = Peer()
+    carriers = {Post.effect_name: peer}
+
+    async def got(number: str) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                if peer.got[number]:
+                    return
+                await asyncio.sleep(0.02)
+
+    async with dispatching(roomy.house, carriers, (POSTING,)):
+        await asyncio.sleep(0.5)  # a reaction begins at the head
+        await act(roomy.house, "1")
+        await got("1")
+    await act(roomy.house, "2")
+    marks[tmp_path] = shutil.disk_usage(tmp_path).free * 2
+    assert await roomy.house.standing.look() == "read-only"
+    async with dispatching(roomy.house, carriers, (POSTING,)):
+        await asyncio.sleep(2.5)
+        assert peer.got == {"1": 1}
+        marks.clear()
+        await got("2")
+    assert peer.got == {"1": 1, "2": 1}
+
+
+async def test_a_look_that_fails_is_not_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "LOOK_SECONDS", 0.01)
+    answers = [right]
+
+    async def theirs() -> datetime:
+        return await answers[0]()
+
+    async def wrong() -> datetime:
+        raise ZeroDivisionError
+
+    async def yesterday() -> datetime:
+        return datetime.now(UTC) - timedelta(days=1)
+
+    async with watched(Standing({}, theirs)) as made:
+        answers[0] = wrong
+        await asyncio.sleep(0.1)
+        assert made.level == "open"
+        answers[0] = yesterday
+        await asyncio.sleep(0.1)
+        assert made.level == "closed"
 
 
 async def test_writing_begins_again_somewhat_above_the_mark(tmp_path: Path) -> None:
