@@ -132,13 +132,18 @@ class _Renewing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sent(message: Message) -> None:
-            if message.get("status") == 503:
+            # A house that allows less just now has sound connections.
+            if message.get("status") == 503 and self._house.standing.level == "open":
                 task = asyncio.create_task(self._house.renew(), name="renew-pools")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             await send(message)
 
         await self._inner(scope, receive, sent)
+
+
+async def _alive(_request: Request) -> JSONResponse:
+    return JSONResponse({"status": "pass"})
 
 
 def application(
@@ -164,17 +169,17 @@ def application(
         trusted_only=house.settings.trusted_only,
     )
     known = limits or known_limits(house.settings.in_service or places(POOL_SIZE))
-    standing = _Standing(_Renewing(endpoint, house), house)
-    admission = Admission(standing, Bearers(verifier), known, STRANGERS, endpoint.known_price)
-    graphql = admission if metrics is None else metrics.observed(admission, house, projector)
-
-    async def alive(_request: Request) -> JSONResponse:
-        return JSONResponse({"status": "pass"})
+    renewing = _Renewing(endpoint, house)
+    admission = Admission(renewing, Bearers(verifier), known, STRANGERS, endpoint.known_price)
+    standing = _Standing(admission, house)
+    graphql: ASGIApp = standing
+    if metrics is not None:
+        graphql = metrics.observed(standing, admission, house, projector)
 
     others = Starlette(
         routes=[
             Route("/graphql", graphql, methods=["GET", "POST"]),
-            Route("/healthz", alive),
+            Route("/healthz", _alive),
             Route("/readyz", readiness(house, projector)),
         ]
     )

@@ -30,17 +30,20 @@ def root_of(settings: Settings) -> ChangingRoot:
     and a new root in its place would seal what nobody finds again: `create_root` makes it once,
     when the database is new.
     """
-    if settings.root == ROOT_FILE and settings.profile == "demo":
+    if settings.root.newest == ROOT_FILE and settings.profile == "demo":
         RootKey.load_or_create(settings.keys / ROOT)
-    newest = _root(settings, "ROOT", settings.root)
-    before = [_root(settings, "ROOT_BEFORE", name) for name in settings.root_before]
+    names = settings.root
+    newest = _root(settings, "ROOT", names.newest, names.credential)
+    before = [
+        _root(settings, "ROOT_BEFORE", name, names.before_credential) for name in names.before
+    ]
     return Roots(newest, before) if before else newest
 
 
 def create_root(settings: Settings) -> None:
     """Make the root file of a new house; nothing where there is one, or a service has the root."""
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if settings.root == ROOT_FILE:
+    if settings.root.newest == ROOT_FILE:
         RootKey.load_or_create(settings.keys / ROOT)
 
 
@@ -97,10 +100,10 @@ async def _elsewhere(dsn: str) -> AsyncIterator[PostgresKeyStore]:
         await store.close()
 
 
-def _root(settings: Settings, variable: str, name: str) -> ChangingRoot:
+def _root(settings: Settings, variable: str, name: str, credential: Path | None) -> ChangingRoot:
     if name == ROOT_FILE:
         return RootFiles(settings.keys / ROOT)
     try:
-        return root_of_url(name, settings.root_credential)
+        return root_of_url(name, credential)
     except RootUnclear as error:
         raise SettingUnclear(PREFIX + variable, str(error)) from None

@@ -67,13 +67,17 @@ class Metrics:
         self.registry.register(self._queue)
 
     def observed(
-        self, admission: Admission, house: House, projector: ProjectorProcess | None = None
+        self,
+        inner: ASGIApp,
+        admission: Admission,
+        house: House,
+        projector: ProjectorProcess | None = None,
     ) -> ASGIApp:
-        """The gate with its requests counted."""
+        """`inner`, which has the gate in it, with its requests counted."""
         self.registry.register(_Snapshot(admission, house, self._lag))
         if projector is not None:
             self.registry.register(_Apart(projector))
-        return _Observed(self, admission)
+        return _Observed(self, inner)
 
     def watch(self, duty: HeadDuty) -> None:
         """Tell how the signing of heads goes."""

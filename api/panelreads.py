@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.keys.refused import KeyRefused
+from adapters.keys.refused import KeyRefused, KeysAway
 from adapters.postgres.desk import proposals
 from adapters.postgres.reads import ReadTransaction
 from api.house import House
@@ -41,6 +41,8 @@ class PanelReads:
         sensitive = all(permit.sensitive for permit in permits.values())
         try:
             page = await self._reads.page(covered, sensitive=sensitive)
+        except KeysAway:
+            raise
         except KeyRefused as error:
             raise Unavailable() from error
         panel = select.panel
@@ -76,6 +78,8 @@ class PanelReads:
         permits = await self._open_to(panel, charts)
         try:
             rows = await self._reads.first_rows(panel.table, [*permits])
+        except KeysAway:
+            raise
         except KeyRefused as error:
             raise Unavailable() from error
         for chart, row in rows.items():
@@ -93,6 +97,8 @@ class PanelReads:
             entries, more = await self._reads.listed(
                 panel, [*permits], listing, sensitive=sensitive
             )
+        except KeysAway:
+            raise
         except KeyRefused as error:
             raise Unavailable() from error
         for entry in entries:
@@ -108,6 +114,8 @@ class PanelReads:
         try:
             page = (first + 1, before)
             found = await proposals(self._reads, self._keys, self._tenant, MATCH, page)
+        except KeysAway:
+            raise
         except KeyRefused as error:
             raise Unavailable() from error
         ids = [proposal.id for proposal in found[:first]]

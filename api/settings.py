@@ -24,7 +24,7 @@ KNOWN = frozenset(
         *NEEDED, *_ROLE_DSNS.values(), "APPEND", "HEADS", "HEADS_FILE", "HEADS_MAIL_HOURS",
         "HEADS_STORE", "IN_SERVICE", "KEYS_DSN", "LOW_WATER", "MAIL_COMPLIANCE", "MAIL_FOLDER",
         "MAIL_FROM", "ORIGIN", "PROFILE", "REDIS", "RETENTION", "ROOT", "ROOT_BEFORE",
-        "ROOT_CREDENTIAL", "SMTP", "TRUSTED_ONLY", "WAKE", "WITNESSES",
+        "ROOT_BEFORE_CREDENTIAL", "ROOT_CREDENTIAL", "SMTP", "TRUSTED_ONLY", "WAKE", "WITNESSES",
     }
 )  # fmt: skip
 ROOT_FILE = "file"
@@ -87,6 +87,31 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RootNames:
+    """What wraps tenants' keys: the file beside the key store, or the URL of a service's key.
+
+    Roots of `before` may still have wrapped some, from before the installation moved. A credential
+    is the file of Vault's token, or a Google service account's key file.
+    """
+
+    newest: str = ROOT_FILE
+    before: tuple[str, ...] = ()
+    credential: Path | None = None
+    before_credential: Path | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> "RootNames":
+        """The variables that begin with ROOT."""
+        credential = _path("ROOT_CREDENTIAL", given)
+        return cls(
+            newest=given.get("ROOT", ROOT_FILE),
+            before=tuple(given.get("ROOT_BEFORE", "").split()),
+            credential=credential,
+            before_credential=_path("ROOT_BEFORE_CREDENTIAL", given) or credential,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What `open_house` needs; `dsn` is the owner's, the roles sign in with their own.
 
@@ -115,12 +140,7 @@ class Settings:
     """The PostgreSQL of the key store, apart from the log's; a file below `keys` unless set."""
     low_water: Mapping[Path, int] = field(default_factory=dict)
     """Bytes that must be free where the log grows; with less, nothing is changed any more."""
-    root: str = ROOT_FILE
-    """What wraps tenants' keys: the file beside the key store, or the URL of a service's key."""
-    root_before: tuple[str, ...] = ()
-    """Roots that may still have wrapped some, from before the installation moved."""
-    root_credential: Path | None = None
-    """The file of Vault's token, or a Google service account's key file."""
+    root: RootNames = field(default_factory=lambda: RootNames())
     append: Shape = "batch"
     """One call of the log for commands of several tenants, or for those of one that it names."""
     wake: Wake = "notify"
@@ -186,9 +206,7 @@ class Settings:
             heads_mail_hours=_count("HEADS_MAIL_HOURS", given),
             keys_dsn=_dsn("KEYS_DSN", given) if "KEYS_DSN" in given else None,
             low_water=_rooms("LOW_WATER", given),
-            root=given.get("ROOT", ROOT_FILE),
-            root_before=tuple(given.get("ROOT_BEFORE", "").split()),
-            root_credential=_path("ROOT_CREDENTIAL", given),
+            root=RootNames.of(given),
             append=_shape(given),
             wake="poll" if _one_of("WAKE", given, ("notify", "poll")) == "poll" else "notify",
             redis=_url("REDIS", given, ("redis", "rediss", "unix")),

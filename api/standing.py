@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -24,6 +24,7 @@ Level = Literal["open", "read-only", "closed"]
 LEVELS: Final[tuple[Level, ...]] = ("open", "read-only", "closed")
 LOOK_SECONDS: Final = 1.0
 MAX_SKEW_SECONDS: Final = 2.0
+QUESTION_SECONDS: Final = 2.0
 RETRY_AFTER_S: Final = 5
 CLOSED_AT: Final = 0.25
 """Of the low-water mark: with less room than that reading stops, too."""
@@ -72,29 +73,37 @@ class Standing:
 
     async def look(self) -> Level:
         """Look at disks and clocks now."""
-        before = self.level
-        self._room = await asyncio.to_thread(self._roomy)
-        drift, began = _drift(), time.monotonic()
-        # A database that is away says nothing of the time, and is an answer of its own.
-        with suppress(*AWAY):
-            theirs = await self._theirs()
-            # Its answer may be as old as the question.
-            slack = MAX_SKEW_SECONDS + time.monotonic() - began
-            skew = abs((datetime.now(UTC) - theirs).total_seconds())
-            self._clock = "open" if skew <= slack else "closed"
-            self._drift = drift
-        if self.level != before:
-            _log.warning("standing.changed", level=self.level, room=self._room, clock=self._clock)
+        await asyncio.gather(self.look_at_room(), self.look_at_clock())
         return self.level
 
+    async def look_at_room(self) -> Level:
+        """How much room there is, whatever the database says."""
+        before = self.level
+        self._room = await asyncio.to_thread(self._roomy)
+        self._tell(before)
+        return self._room
+
+    async def look_at_clock(self) -> None:
+        """Whose time it is. A database that is away, or slow, says nothing of the time."""
+        before, drift, began = self.level, _drift(), time.monotonic()
+        try:
+            async with asyncio.timeout(QUESTION_SECONDS):
+                theirs = await self._theirs()
+        except AWAY:
+            return
+        half = timedelta(seconds=(time.monotonic() - began) / 2)
+        apart = abs(datetime.now(UTC) - half - theirs) - half
+        self._clock = "open" if apart.total_seconds() <= MAX_SKEW_SECONDS else "closed"
+        self._drift = drift
+        self._tell(before)
+
     async def watch(self) -> None:
-        """Look for ever."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-            except Exception as error:  # it outlives whatever a look meets
-                _log.warning("standing.unseen", error=type(error).__name__)
+        """Look for ever; a database that is away keeps nobody from looking at the disk."""
+        await asyncio.gather(_again(self.look_at_room), _again(self.look_at_clock))
+
+    def _tell(self, before: Level) -> None:
+        if self.level != before:
+            _log.warning("standing.changed", level=self.level, room=self._room, clock=self._clock)
 
     def _roomy(self) -> Level:
         levels = [self._level_at(path, mark) for path, mark in self._low_water.items()]
@@ -123,6 +132,28 @@ async def watched(standing: Standing) -> AsyncIterator[Standing]:
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
+
+
+async def room(low_water: Mapping[Path, int]) -> None:
+    """Return when there is room for what may write much."""
+    standing = Standing(low_water, _nobody)
+    while True:
+        if await standing.look_at_room() == "open":
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _nobody() -> datetime:
+    raise ConnectionError
+
+
+async def _again(look: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            await look()
+        except Exception as error:  # it outlives whatever a look meets
+            _log.warning("standing.unseen", error=type(error).__name__)
 
 
 def _drift() -> float:

@@ -13,7 +13,7 @@ from adapters.keys.files import sync_folder
 DAY_SECONDS = 86_400
 KEY_ID_BYTES = 36
 KEYS = "keys-*.sqlite3"
-DRAFTS = ".keys-*.unfinished"
+DRAFTS = ".keys-*.unfinished*"
 Moved = Callable[[int, int], None]
 
 
@@ -61,7 +61,12 @@ def copied(folder: Path, stamp: str) -> Iterator[Path]:
     copy = named(folder, stamp)
     draft = folder / f".{copy.name}.unfinished"
     draft.unlink(missing_ok=True)
-    yield draft
+    try:
+        yield draft
+    except BaseException:
+        if draft.exists():
+            _shred(draft)
+        raise
     descriptor = os.open(draft, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)

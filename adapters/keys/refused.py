@@ -40,14 +40,21 @@ class RootKeyMalformed(KeyRefused):
     """
 
 
-class RootUnavailable(KeyRefused):
+class KeysAway(KeyRefused):
+    """Keys cannot be had at this moment; it says nothing of any of them. Try again in a while.
+
+    Never raised itself.
+    """
+
+
+class RootUnavailable(KeysAway):
     """The root key could not be asked; nothing was wrapped or opened.
 
     Look whether the key management service answers and what it says of our credentials.
     """
 
 
-class KeyStoreUnavailable(KeyRefused):
+class KeyStoreUnavailable(KeysAway):
     """The key store could not be read or written; nothing was handed out.
 
     Check the disk space and the owner of its file, then repeat the request.
@@ -58,6 +65,14 @@ class KeyStoreInTheLog(KeyRefused):
     """The key store is on the event log's server: one backup of it would undo every erasure.
 
     Give it a PostgreSQL of its own, and back that up apart.
+    """
+
+
+class KeyStoreOccupied(KeyRefused):
+    """The store has other keys in the places of these: something used it before they came.
+
+    Keep the file. Give the store an empty database, `anamnesis migrate`, and move in before
+    anything else runs with it.
     """
 
 

@@ -12,6 +12,7 @@ from adapters.keys.refused import (
     BodyTampered,
     KeyCommitmentMismatch,
     KeyDestroyed,
+    RootUnavailable,
     WrappedKeyTampered,
 )
 from adapters.keys.roots import Root
@@ -39,6 +40,7 @@ class TenantKeys:
         self._tenants: dict[str, Tenant] = {}
         self._looked: dict[str, float] = {}
         self._keys: dict[str, DataKey] = {}
+        self._deriving: dict[str, bytes] = {}
 
     async def open(self, tenant: str) -> Tenant:
         """The tenant's keys, created when there are none.
@@ -48,16 +50,34 @@ class TenantKeys:
         opened = self._tenants.get(tenant)
         if opened is not None and time.monotonic() - self._looked[tenant] < LOOK_SECONDS:
             return opened
+        try:
+            newest = await self._look(tenant)
+        except RootUnavailable:
+            # What is open stays open: a newer version waits until the root can be asked again.
+            if opened is None:
+                raise
+            newest = opened
+        self._tenants[tenant], self._looked[tenant] = newest, time.monotonic()
+        return newest
+
+    async def _look(self, tenant: str) -> Tenant:
         ids = await self._store.epochs(tenant, "tenant", "", "")
         if not ids:
             ids = (await self._create(tenant),)
         wanted = (ids[0], ids[-1])
         records = await self._store.load(tenant, wanted)
-        first = await self._unwrapped(records[ids[0]])
         await self.ensure(records.values())
-        opened = Tenant(self.key(records[ids[-1]]), subkey(first, b"anamnesis derive v1"))
-        self._tenants[tenant], self._looked[tenant] = opened, time.monotonic()
-        return opened
+        return Tenant(self.key(records[ids[-1]]), await self._derived(records[ids[0]]))
+
+    async def _derived(self, first: KeyRecord) -> bytes:
+        """What is derived from the first version; the root is asked for it once."""
+        if first.destroyed:
+            raise KeyDestroyed(first.id)
+        known = self._deriving.get(first.id)
+        if known is None:
+            known = subkey(await self._unwrapped(first), b"anamnesis derive v1")
+            self._deriving[first.id] = known
+        return known
 
     async def ensure(self, records: Iterable[KeyRecord]) -> None:
         """Have the tenant keys among these records opened, for `key`.
@@ -93,6 +113,7 @@ class TenantKeys:
             self._tenants.pop(tenant, None)
             for key_id in key_ids:
                 self._keys.pop(key_id, None)
+                self._deriving.pop(key_id, None)
 
     async def _create(self, tenant: str, version: int = 1) -> str:
         secret = os.urandom(KEY_BYTES)
@@ -117,6 +138,6 @@ class TenantKeys:
             secret = await self._root.unwrap(record.tenant, record.epoch, record.wrapped)
         except (KeyCommitmentMismatch, BodyTampered) as error:
             raise WrappedKeyTampered(record.id) from error
-        if DataKey(record.id, secret).commitment != record.commitment:
+        if len(secret) != KEY_BYTES or DataKey(record.id, secret).commitment != record.commitment:
             raise WrappedKeyTampered(record.id)
         return secret

@@ -1,4 +1,4 @@
-"""A connection that asks where others listen: for a log on several machines, or behind a pooler.
+"""A connection that asks where others listen: for a log that is spread over several machines.
 
 What it finds is told as NOTIFY tells it.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from adapters.postgres.away import COMMAND_SECONDS
 from adapters.postgres.listening import LOG_CHANNEL
 from adapters.postgres.progress import CHANNEL
 from adapters.postgres.revoking import KEYS_CHANNEL
@@ -68,7 +69,7 @@ class PollingConnection:
             task.cancel()
 
     async def _ask(self, channel: str) -> dict[tuple[str, str], int]:
-        rows = await self._asking.fetch(ASKED[channel])
+        rows = await self._asking.fetch(ASKED[channel], timeout=COMMAND_SECONDS)
         return {(tenant, name): position for tenant, position, name in rows}
 
     async def _follow(self, channel: str, heard: Heard, known: dict[tuple[str, str], int]) -> None:

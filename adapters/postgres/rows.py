@@ -15,7 +15,7 @@ import asyncpg
 
 from adapters import codec
 from adapters.keys.compartments import BASE_CLASS
-from adapters.keys.refused import KeyDestroyed, KeyRefused, KeyStoreUnavailable
+from adapters.keys.refused import KeyDestroyed, KeyRefused, KeysAway
 from adapters.keys.seal import DataKey
 from adapters.keys.tree import Found, KeyTree
 from domain.kernel.readmodel import Put, Row, Table, Write
@@ -146,7 +146,7 @@ class RowSealer:
         self._alone: dict[str, Found] = {}
 
     async def open_for(self, writes: Iterable[Write]) -> None:
-        """Have the keys of these rows at hand. Raises KeyStoreUnavailable."""
+        """Have the keys of these rows at hand. Raises KeysAway."""
         if not self._secret:
             self._secret = await self._keys.tenant_secret(self._tenant, BLIND)
         sealed = [w for w in writes if isinstance(w, Put) and w.table.body is not None]
@@ -161,7 +161,7 @@ class RowSealer:
         try:
             found = await self._keys.compartment(self._tenant, owner, key_class)
             self._compartments[owner, category] = found
-        except KeyStoreUnavailable:
+        except KeysAway:
             raise
         except KeyRefused as refusal:
             self._compartments[owner, category] = refusal

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from api.doctor.diagnosis import Check, Seen, expect
 from api.keystore import STORE, open_store, root_of
-from api.settings import Settings
+from api.settings import ROOT_FILE, Settings
 
 LEAST_FREE = 1 << 30
 LEAST_FILES = 1024
@@ -70,7 +70,11 @@ async def _root_key(settings: Settings) -> Seen:
     # Not as the demo: a doctor makes no root.
     root, secret = root_of(replace(settings, profile="production")), os.urandom(32)
     opened = await root.unwrap("doctor", 1, await root.wrap("doctor", 1, secret))
-    where = "a file, readable by its owner only" if settings.root == "file" else settings.root
+    where = (
+        "a file, readable by its owner only"
+        if settings.root.newest == ROOT_FILE
+        else settings.root.newest
+    )
     return expect(opened == secret, f"answers: {where}", f"does not open what it wraps: {where}")
 
 

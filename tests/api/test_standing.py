@@ -179,6 +179,13 @@ async def test_a_database_whose_time_is_another_closes_and_opens_by_itself(days:
     assert await made.look() == "open"
 
 
+async def forged(world: World) -> int:
+    """The status of whoever has no token of ours."""
+    headers = {"authorization": "Bearer forged"}
+    answer = await world.client.post("http://portal/graphql", json={"query": READ}, headers=headers)
+    return answer.status_code
+
+
 async def test_a_clock_that_is_set_is_seen_before_the_next_look(
     roomy: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +193,15 @@ async def test_a_clock_that_is_set_is_seen_before_the_next_look(
         patched.setattr(standing.time, "time", lambda: time.monotonic() + 86_400)
         answer = await roomy.ask("rosa", READ)
         assert answer.status_code == 503
+        # Nobody's token is judged: a forged one is told the same.
+        forged = {"authorization": "Bearer forged"}
+        told = await roomy.client.post(
+            "http://portal/graphql", json={"query": READ}, headers=forged
+        )
+        assert told.status_code == 503
+    forged = {"authorization": "Bearer forged"}
+    told = await roomy.client.post("http://portal/graphql", json={"query": READ}, headers=forged)
+    assert told.status_code == 401
     await roomy.data("rosa", READ)
 
 

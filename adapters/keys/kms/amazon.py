@@ -25,11 +25,16 @@ class AmazonKms:
 
     async def encrypt(self, secret: bytes, bound: Mapping[str, str]) -> bytes:
         """The service's ciphertext. See Cipher."""
-        told = await self._ask("encrypt", Plaintext=secret, EncryptionContext=dict(bound))
+        told = await self._ask(
+            "encrypt", KeyId=self._key, Plaintext=secret, EncryptionContext=dict(bound)
+        )
         return bytes(told["CiphertextBlob"])
 
     async def decrypt(self, wrapped: bytes, bound: Mapping[str, str]) -> bytes:
-        """The secret. See Cipher."""
+        """The secret, by the key that wrapped it: an alias may have been pointed at another since.
+
+        See Cipher.
+        """
         told = await self._ask("decrypt", CiphertextBlob=wrapped, EncryptionContext=dict(bound))
         return bytes(told["Plaintext"])
 
@@ -48,7 +53,7 @@ class AmazonKms:
                 # A client of a session of its own: boto3's default one is not for several threads.
                 session = boto3.session.Session(region_name=self._region)
                 self._client = session.client("kms", config=Config(**_TIMES))
-            told: Mapping[str, Any] = getattr(self._client, verb)(KeyId=self._key, **content)
+            told: Mapping[str, Any] = getattr(self._client, verb)(**content)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "?"))
             if verb == "decrypt" and code in _FORGED:

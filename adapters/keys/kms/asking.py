@@ -16,6 +16,8 @@ import msgspec
 from adapters.keys.refused import BodyTampered, RootUnavailable
 
 TIMEOUT_SECONDS: Final = 3.0
+DEADLINE_SECONDS: Final = 8.0
+"""For all tries of one question."""
 PAUSES: Final = (0.1, 0.4, 1.2)
 """Seconds between one try and the next, unless the service asks for others."""
 LONGEST_PAUSE: Final = 2.0
@@ -44,29 +46,41 @@ class Asking:
 
     async def post(self, url: str, body: object) -> dict[str, object]:
         """The JSON of a success. Raises BodyTampered and RootUnavailable."""
-        async with httpx2.AsyncClient(verify=_trust(), timeout=TIMEOUT_SECONDS) as client:
-            denied, said = False, "no answer"
-            for pause in (*PAUSES, None):
-                try:
-                    headers = await self._authorized(client, denied)
-                    answer = await client.post(url, json=body, headers=headers)
-                except httpx2.TransportError as error:
-                    said, wanted = type(error).__name__, None
-                except Busy as error:
-                    said, wanted = str(error), None
-                else:
-                    said, wanted = str(answer.status_code), answer.headers.get("retry-after")
-                    if answer.status_code == 200:
-                        return self._read(answer)
-                    if self._forged(answer.content):
-                        raise BodyTampered("root")
-                    if answer.status_code in DENIED and not denied:
-                        denied = True
-                        continue
-                    if answer.status_code not in BUSY:
-                        break
-                if pause is not None:
-                    await asyncio.sleep(_pause(pause, wanted))
+        try:
+            async with (
+                asyncio.timeout(DEADLINE_SECONDS),
+                # No proxy of the environment gets to see a key.
+                httpx2.AsyncClient(
+                    verify=_trust(), timeout=TIMEOUT_SECONDS, trust_env=False
+                ) as client,
+            ):
+                return await self._asked(client, url, body)
+        except TimeoutError:
+            raise RootUnavailable(f"{self._service}: no answer in time") from None
+
+    async def _asked(self, client: httpx2.AsyncClient, url: str, body: object) -> dict[str, object]:
+        anew, said = False, "no answer"
+        for pause in (*PAUSES, None):
+            wanted = None
+            try:
+                headers = await self._authorized(client, anew)
+                answer = await client.post(url, json=body, headers=headers)
+            except (httpx2.RequestError, httpx2.InvalidURL) as error:
+                said = type(error).__name__
+            except Busy as error:
+                said = str(error)
+            else:
+                said, wanted = str(answer.status_code), answer.headers.get("retry-after")
+                if answer.status_code == 200:
+                    return self._read(answer)
+                if self._forged(answer.content):
+                    raise BodyTampered("root")
+                denied = answer.status_code in DENIED and not anew
+                if not denied and answer.status_code not in BUSY:
+                    break
+                anew = denied
+            if pause is not None:
+                await asyncio.sleep(_pause(pause, wanted))
         raise RootUnavailable(f"{self._service}: {said}")
 
     def _read(self, answer: httpx2.Response) -> dict[str, object]:

@@ -6,7 +6,7 @@ go.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -15,10 +15,17 @@ import asyncpg
 from adapters.keys.port import Tombstone
 from adapters.keys.postgres import statements as sql
 from adapters.keys.postgres.server import KeyServer
-from adapters.keys.refused import KeyDestructionIncomplete, KeyMissing, KeyUnsigned
+from adapters.keys.refused import (
+    KeyDestructionIncomplete,
+    KeyMissing,
+    KeyStoreUnavailable,
+    KeyUnsigned,
+)
 
-UNSEEN_SECONDS: Final = 5.0
-"""How long a destruction waits for readers of what was there before."""
+UNSEEN_SECONDS: Final = 60.0
+"""How long a destruction waits for readers of what was there before, a backup among them."""
+LONGEST_SECONDS: Final = 3_600.0
+"""For writing a part anew. Not None, for which asyncpg takes the pool's own timeout."""
 _LOOK_SECONDS: Final = 0.05
 
 
@@ -72,15 +79,32 @@ async def _locked_below(at: asyncpg.Connection, order: Tombstone) -> frozenset[s
 
 
 async def _purge(server: KeyServer, parts: Collection[str], change: str, key_id: str) -> None:
-    async with server.connection() as at:
-        until = asyncio.get_running_loop().time() + UNSEEN_SECONDS
-        while await at.fetchval(sql.SEEN, change):
-            if asyncio.get_running_loop().time() > until:
-                raise KeyDestructionIncomplete(key_id)
-            await asyncio.sleep(_LOOK_SECONDS)
-        for part in sorted(parts):
-            await at.execute(f"VACUUM (FULL) {part}", timeout=None)
-        # Needs the rights of pg_checkpoint; without them the server's own checkpoints do it.
-        with suppress(asyncpg.InsufficientPrivilegeError):
-            await at.execute("SELECT pg_switch_wal()")
-            await at.execute("CHECKPOINT", timeout=None)
+    """Raises KeyDestructionIncomplete for whatever keeps old bytes from going."""
+    try:
+        async with server.connection() as at:
+            await _until(key_id, lambda: at.fetchval(sql.ALONE))
+            try:
+                await _until(key_id, lambda: _unseen(at, change))
+                for part in sorted(parts):
+                    await at.execute(f"VACUUM (FULL) {part}", timeout=LONGEST_SECONDS)
+                # Without the rights to these the server's own checkpoints do it, later.
+                for statement in ("SELECT pg_switch_wal()", "CHECKPOINT"):
+                    with suppress(asyncpg.InsufficientPrivilegeError):
+                        await at.execute(statement, timeout=LONGEST_SECONDS)
+            finally:
+                await at.fetchval(sql.NOT_ALONE)
+    except KeyStoreUnavailable as error:
+        raise KeyDestructionIncomplete(key_id) from error
+
+
+async def _unseen(at: asyncpg.Connection, change: str) -> bool:
+    return not await at.fetchval(sql.SEEN, change)
+
+
+async def _until(key_id: str, true: Callable[[], Awaitable[bool]]) -> None:
+    """Ask until it is so: who waits inside the server holds up whoever it waits for."""
+    until = asyncio.get_running_loop().time() + UNSEEN_SECONDS
+    while not await true():
+        if asyncio.get_running_loop().time() > until:
+            raise KeyDestructionIncomplete(key_id)
+        await asyncio.sleep(_LOOK_SECONDS)

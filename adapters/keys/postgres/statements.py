@@ -1,7 +1,8 @@
 """The tables of a key store in PostgreSQL, and every statement that reads or changes them.
 
 Wrapped bytes lie in a table of their own, in parts: an UPDATE leaves old bytes in their page, and
-only writing a part's file anew (VACUUM FULL) takes them out of it. Parts keep that short.
+only writing a part's file anew (VACUUM FULL) takes them out of it. Parts keep that short. There
+are no statistics of them: those would hold samples of what was destroyed.
 """
 
 from typing import Final
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS wrapped (
     id text PRIMARY KEY,
     wrapped bytea NOT NULL
 ) PARTITION BY HASH (id);
+ALTER TABLE wrapped ALTER wrapped SET STATISTICS 0;
 CREATE TABLE IF NOT EXISTS destroyed (
     id text PRIMARY KEY,
     tenant text NOT NULL,
@@ -43,7 +45,7 @@ CREATE TABLE IF NOT EXISTS destroyed (
     f"""
 CREATE TABLE IF NOT EXISTS wrapped_{part} PARTITION OF wrapped
     FOR VALUES WITH (MODULUS {PARTS}, REMAINDER {part});
-ALTER TABLE wrapped_{part} ALTER wrapped SET STORAGE PLAIN;"""
+ALTER TABLE wrapped_{part} ALTER wrapped SET STORAGE PLAIN, ALTER wrapped SET STATISTICS 0;"""
     for part in range(PARTS)
 )
 
@@ -62,11 +64,12 @@ WITH given AS (
     SELECT * FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[],
         $8::bytea[], $9::bytea[]
-    ) AS given (id, tenant, kind, owner, class, epoch, parent, wrapped, commitment)
+    ) WITH ORDINALITY
+        AS given (id, tenant, kind, owner, class, epoch, parent, wrapped, commitment, place)
 ), kept AS (
     INSERT INTO key (id, tenant, kind, owner, class, epoch, parent, commitment)
     SELECT id, tenant, kind, owner, class, epoch, parent, commitment FROM given
-    ORDER BY tenant, owner, class, epoch, id
+    ORDER BY tenant, owner, class, epoch, place
     ON CONFLICT DO NOTHING
     RETURNING id
 ), sealed AS (
@@ -149,11 +152,20 @@ WHERE id = ANY ($1::text[]) RETURNING tableoid::regclass::text AS part
 """
 
 SEEN: Final = """
-SELECT count(*) FROM pg_stat_activity
-WHERE pid <> pg_backend_pid() AND datname = current_database()
-    AND backend_xmin IS NOT NULL AND age(backend_xmin) >= age($1::text::xid)
+SELECT
+    (SELECT count(*) FROM pg_stat_activity
+     WHERE pid <> pg_backend_pid() AND (datname = current_database() OR datname IS NULL)
+        AND (greatest(age(backend_xmin), age(backend_xid)) >= age($1::text::xid)
+            OR query = '<insufficient privilege>'))
+    + (SELECT count(*) FROM pg_replication_slots
+       WHERE greatest(age(xmin), age(catalog_xmin)) >= age($1::text::xid))
+    + (SELECT count(*) FROM pg_prepared_xacts
+       WHERE database = current_database() AND age(transaction) >= age($1::text::xid))
 """
-"""Transactions that may still see what was there before transaction $1."""
+"""Who may still see what was there before transaction $1, or cannot be looked at."""
+
+ALONE: Final = "SELECT pg_try_advisory_lock(hashtext('anamnesis purge'))"
+NOT_ALONE: Final = "SELECT pg_advisory_unlock(hashtext('anamnesis purge'))"
 
 CLUSTER: Final = "SELECT system_identifier FROM pg_control_system()"
 
@@ -166,13 +178,18 @@ WITH given AS (
 ), kept AS (
     INSERT INTO key (id, tenant, kind, owner, class, epoch, parent, commitment, created_at)
     SELECT id, tenant, kind, owner, class, epoch, parent, commitment, created_at FROM given
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (id) DO NOTHING
     RETURNING id
 )
 INSERT INTO wrapped (id, wrapped)
 SELECT id, CASE WHEN EXISTS (SELECT FROM destroyed WHERE destroyed.id = given.id)
     THEN decode(repeat('00', length(given.wrapped)), 'hex') ELSE given.wrapped END
 FROM given JOIN kept USING (id)
+"""
+
+SAME: Final = """
+SELECT count(*) FROM unnest($1::text[], $2::bytea[]) AS given (id, commitment)
+JOIN key USING (id) WHERE key.commitment = given.commitment
 """
 
 FILL_DESTROYED: Final = """

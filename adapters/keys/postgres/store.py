@@ -39,13 +39,12 @@ class PostgresKeyStore:
 
     async def apart_from(self, log: str) -> None:
         """Raises KeyStoreInTheLog where the event log of this DSN is on the same server."""
-        async with self.server.connection() as at:
-            ours = await at.fetchval(sql.CLUSTER)
-            other = await asyncpg.connect(log, timeout=CONNECT_SECONDS)
-            try:
-                theirs = await other.fetchval(sql.CLUSTER)
-            finally:
-                await other.close()
+        ((ours,),) = await self.server.fetch(sql.CLUSTER)
+        other = await asyncpg.connect(log, timeout=CONNECT_SECONDS)
+        try:
+            theirs = await other.fetchval(sql.CLUSTER)
+        finally:
+            await other.close()
         if ours == theirs:
             raise KeyStoreInTheLog
 

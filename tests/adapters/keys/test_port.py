@@ -65,7 +65,7 @@ async def test_a_caller_who_gives_up_harms_no_one_else(either: Store) -> None:
 
 
 async def test_the_first_key_of_a_place_and_epoch_is_kept(either: Store) -> None:
-    second = replace(COMPARTMENT, id="second", wrapped=b"x" * 93)
+    second = replace(COMPARTMENT, id="a second", wrapped=b"x" * 93)
     kept = await asyncio.gather(either.put(COMPARTMENT), either.put(second))
     assert list(kept) == [COMPARTMENT] * 2
     assert await either.epochs("clinic", "compartment", "chart", "clinical") == ("compartment",)

@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 import stat
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -10,10 +11,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from adapters.backup import copied
 from adapters.embedded import EmbeddedPostgres, start_postgres
 from adapters.keys import (
     KeyDestructionIncomplete,
     KeyStoreInTheLog,
+    KeyStoreOccupied,
     KeyStoreUnavailable,
     KeyTree,
     PostgresKeyStore,
@@ -63,7 +66,9 @@ async def test_no_byte_of_a_destroyed_key_stays_in_any_file_of_the_server(
     rows = await kept.load("clinic", [key.id for key in keys])
     gone = [row for row in rows.values() if row.owner in charts[::3]]
     assert len(gone) == 4 * 11
-    await (owner := await asyncpg.connect(server.dsn())).execute("CHECKPOINT")
+    owner = await asyncpg.connect(server.dsn(database="kept"))
+    await owner.execute("ANALYZE")
+    await owner.execute("CHECKPOINT")
     await owner.close()
     disk = bytes_on_disk(server)
     assert all(row.wrapped in disk for row in gone)
@@ -91,6 +96,12 @@ async def test_who_still_sees_the_past_makes_a_destruction_incomplete(
         await kept.destroy(ORDER, SIGNATURES)
     assert (await kept.load("clinic", ["compartment"]))["compartment"].destroyed
     await reading.rollback()
+    # Nor may there be a transaction that sees nothing yet and is older: the server would keep what
+    # it might see.
+    await other.execute("BEGIN; SELECT pg_current_xact_id()")
+    with pytest.raises(KeyDestructionIncomplete):
+        await kept.destroy(ORDER, SIGNATURES)
+    await other.execute("ROLLBACK")
     await other.close()
     assert await kept.destroy(ORDER, SIGNATURES) == {"compartment"}
     assert COMPARTMENT.wrapped not in bytes_on_disk(server)
@@ -145,6 +156,47 @@ async def test_a_file_that_lost_what_the_store_destroyed_brings_nothing_back(
     await kept.destroy(ORDER, SIGNATURES)
     assert await copy_in(tmp_path / "old.sqlite3", kept) == 0
     assert set((await kept.load("clinic", ["compartment"]))["compartment"].wrapped) == {0}
+
+
+async def test_a_store_that_has_keys_of_its_own_takes_none_and_the_file_stays_good(
+    kept: PostgresKeyStore, tmp_path: Path
+) -> None:
+    root = RootKey.load_or_create(tmp_path / "root.key")
+    file = SqliteKeyStore(tmp_path / "keys.sqlite3")
+    sealed = (key := await KeyTree(root, file).item("clinic", "chart", "clinical")).seal(b"x", b"")
+    await file.close()
+    # A process that ran too early made the tenant's key.
+    await KeyTree(root, kept).tenant_secret("clinic", "opaque-id")
+    with pytest.raises(KeyStoreOccupied):
+        await copy_in(tmp_path / "keys.sqlite3", kept)
+    assert await kept.load("clinic", [key.id]) == {}
+    again = SqliteKeyStore(tmp_path / "keys.sqlite3")
+    assert (await KeyTree(root, again).by_id("clinic", key.id)).open(sealed, b"") == b"x"
+    await again.close()
+
+
+async def test_a_file_that_is_no_key_store_is_said_to_be_none(
+    kept: PostgresKeyStore, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"no database at all" * 100)
+    with pytest.raises(KeyStoreUnavailable, match="DatabaseError"):
+        await copy_in(tmp_path / "file", kept)
+
+
+async def test_an_interrupted_copy_leaves_no_key_behind(
+    kept: PostgresKeyStore, tmp_path: Path
+) -> None:
+    await kept.put(COMPARTMENT)
+
+    async def interrupted() -> None:
+        with copied(tmp_path, "now") as draft:
+            await copy_out(kept, draft)
+            assert COMPARTMENT.wrapped in draft.read_bytes()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await interrupted()
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
 
 
 async def test_a_store_on_the_logs_own_server_is_refused(

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 from starlette.responses import Response
 
-from adapters.keys import BodyTampered, KeyCommitmentMismatch, RootUnavailable
+from adapters.keys import (
+    BodyTampered,
+    KeyCommitmentMismatch,
+    KeyTree,
+    RootUnavailable,
+    Rotation,
+    SqliteKeyStore,
+    tenants,
+)
 from adapters.keys.kms import KmsRoot, asking, root_of_url
 from adapters.keys.kms.accounts import MachineAccount, ServiceAccount
 from adapters.keys.kms.google import GoogleKms
@@ -209,3 +217,44 @@ async def test_what_amazon_logs_says_nothing_of_a_person(amazon: Rooted) -> None
     await amazon.root.wrap("clinic", 2, SECRET)
     assert isinstance(amazon.service, Amazon)
     assert amazon.service.contexts == [{"anamnesis-tenant": "clinic", "anamnesis-version": "2"}]
+
+
+async def test_what_is_open_stays_open_while_the_root_is_away(
+    vault: Rooted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "PAUSES", (0.01,))
+    monkeypatch.setattr(tenants, "LOOK_SECONDS", 0.0)
+    store = SqliteKeyStore(tmp_path / "keys.db")
+    tree = KeyTree(vault.root, store)
+    secret = await tree.tenant_secret("clinic", "opaque-id")
+    await tree.compartment("clinic", "chart", "clinical")
+    asked = len(vault.service.asked)
+    vault.service.faults.extend([vault.busy] * 20)
+    assert await tree.tenant_secret("clinic", "opaque-id") == secret
+    await tree.compartment("clinic", "another chart", "clinical")
+    assert len(vault.service.asked) == asked
+    with pytest.raises(RootUnavailable):
+        await tree.tenant_secret("a new clinic", "opaque-id")
+    # A version that another process made is opened once the root is there again.
+    vault.service.faults.clear()
+    await Rotation(vault.root, store).tenant("clinic", lambda _count: None)
+    vault.service.faults.extend([vault.busy] * 20)
+    await tree.compartment("clinic", "a third chart", "clinical")
+    await store.close()
+
+
+async def test_an_address_that_is_none_is_unavailable(tmp_path: Path, google: Rooted) -> None:
+    assert isinstance(google.service, Google)
+    file = tmp_path / "account.json"
+    file.write_bytes(google.service.key_file("http://[no address"))
+    with pytest.raises(RootUnavailable):
+        await google.root.wrap("clinic", 1, SECRET)
+
+
+async def test_no_proxy_of_the_environment_sees_a_key(
+    vault: Rooted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    wrapped = await vault.root.wrap("clinic", 1, SECRET)
+    assert await vault.root.unwrap("clinic", 1, wrapped) == SECRET
