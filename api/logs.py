@@ -9,9 +9,9 @@ from structlog.typing import EventDict
 
 FIELDS = frozenset(
     {
-        "correlation", "document_hash", "error", "error_class", "event", "level", "operation",
-        "outlet", "pause", "position", "projection", "reason", "tenant", "timestamp", "trace",
-        "witness",
+        "clock", "correlation", "document_hash", "error", "error_class", "event", "level",
+        "operation", "outlet", "pause", "position", "projection", "reason", "room", "tenant",
+        "timestamp", "trace", "witness",
     }
 )  # fmt: skip
 """What a line may say. None of it is of a patient: a name that is not here needs a review."""

@@ -30,9 +30,6 @@ from tests.faults.working import Poster
 
 pytestmark = pytest.mark.anyio
 PASSES = 20 if os.environ.get("ANAMNESIS_SOAK") else 1
-STRIDE = 1 if os.environ.get("ANAMNESIS_SOAK") else 3
-"""A worker waits for much that has nothing to do with the effect: in the short form it dies at each
-third point; `test_kill_worker` kills at those that matter, by name."""
 FEWEST = 12
 """A life has more await points than this, or it did nothing."""
 
@@ -165,7 +162,7 @@ async def test_a_worker_that_dies_at_each_await_point_loses_and_doubles_nothing(
         for _ in range(PASSES):
             point, survived = 0, False
             while not survived:
-                point, number = point + STRIDE, number + 1
+                point, number = point + 1, number + 1
                 await act(house, f"{number}")
                 survived, _ = await born.life("working", point, url=url)
                 deaths += not survived

@@ -73,7 +73,7 @@ class ServiceAccount(_Kept):
             content = await asyncio.to_thread(self._path.read_bytes)
             key = msgspec.json.decode(content, type=KeyFile)
             signed = _assertion(key, int(time.time()))
-        except (OSError, msgspec.MsgspecError, ValueError, jwt.PyJWTError) as error:
+        except (OSError, msgspec.MsgspecError, ValueError, jwt.exceptions.PyJWTError) as error:
             raise RootUnavailable(f"google's key file: {type(error).__name__}") from None
         form = {"grant_type": _GRANT, "assertion": signed}
         return await client.post(key.token_uri, data=form)
