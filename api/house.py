@@ -32,6 +32,8 @@ from projections.catalogue import PERMISSIONS, PROJECTIONS
 
 POOL_SIZE = 12
 ROUND_SECONDS = 10.0
+CLOCK = "SELECT clock_timestamp()"
+"""Asked each second for the standing of the process, and by no request."""
 
 
 class ClockSkew(Exception):
@@ -204,5 +206,5 @@ async def _as_it_is(_connection: asyncpg.Connection) -> None:
 
 async def database_time(pool: asyncpg.Pool) -> datetime:
     """What time it is for the database."""
-    theirs: datetime = await pool.fetchval("SELECT clock_timestamp()")
+    theirs: datetime = await pool.fetchval(CLOCK)
     return theirs
