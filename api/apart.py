@@ -35,7 +35,7 @@ from api.house import (
 )
 from api.keystore import open_keys
 from api.settings import Settings
-from api.standing import room
+from api.standing import Room
 from projections.catalogue import PROJECTIONS
 
 _log = structlog.get_logger("anamnesis.apart")
@@ -246,7 +246,7 @@ async def _tail(settings: Settings, parent: _Parent) -> None:
             name="projector-tail",
         )
         try:
-            await room(settings.low_water)
+            await Room(settings.low_water).enough()
             await bring_up_to_date(
                 pool, keys, known, PROJECTIONS, lambda _done, _total: None, workers_of(settings)
             )

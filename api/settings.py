@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from adapters.postgres.writer import Shape
@@ -41,7 +41,10 @@ BESIDE = frozenset(
 """Variables of tests, and of the recorder of `adapters.library`."""
 
 
+T = TypeVar("T", bound=str)
 Wake = Literal["notify", "poll"]
+SHAPES: tuple[Shape, ...] = ("batch", "tenant")
+WAKES: tuple[Wake, ...] = ("notify", "poll")
 
 
 class SettingMissing(Exception):
@@ -207,8 +210,8 @@ class Settings:
             keys_dsn=_dsn("KEYS_DSN", given) if "KEYS_DSN" in given else None,
             low_water=_rooms("LOW_WATER", given),
             root=RootNames.of(given),
-            append=_shape(given),
-            wake="poll" if _one_of("WAKE", given, ("notify", "poll")) == "poll" else "notify",
+            append=_one_of("APPEND", given, SHAPES),
+            wake=_one_of("WAKE", given, WAKES),
             redis=_url("REDIS", given, ("redis", "rediss", "unix")),
             mail=Mail.of(given),
             retention=_years("RETENTION", given),
@@ -223,16 +226,13 @@ def _dsn(name: str, given: Mapping[str, str]) -> str:
     return given[name]
 
 
-def _one_of(name: str, given: Mapping[str, str], known: tuple[str, ...]) -> str:
+def _one_of(name: str, given: Mapping[str, str], known: tuple[T, ...]) -> T:
     """The given value, or the first of the known ones."""
     value = given.get(name, known[0])
-    if value not in known:
-        raise SettingUnclear(PREFIX + name, " or ".join(known))
-    return value
-
-
-def _shape(given: Mapping[str, str]) -> Shape:
-    return "tenant" if _one_of("APPEND", given, ("batch", "tenant")) == "tenant" else "batch"
+    for one in known:
+        if one == value:
+            return one
+    raise SettingUnclear(PREFIX + name, " or ".join(known))
 
 
 def _origin(name: str, given: Mapping[str, str]) -> str:

@@ -38,14 +38,49 @@ class ReadOnly(LogUnavailable):
     itself."""
 
 
+class Room:
+    """How much room there is where the log grows."""
+
+    def __init__(self, low_water: Mapping[Path, int]) -> None:
+        """`low_water` is bytes that must be free at a path."""
+        self._low_water = low_water
+        self.level: Level = "open"
+
+    async def look(self) -> Level:
+        """Look now."""
+        self.level = await asyncio.to_thread(self._seen)
+        return self.level
+
+    async def enough(self) -> None:
+        """Return when there is room for what may write much."""
+        while True:
+            if await self.look() == "open":
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _seen(self) -> Level:
+        levels = [self._level_at(path, mark) for path, mark in self._low_water.items()]
+        return max(levels, key=LEVELS.index, default="open")
+
+    def _level_at(self, path: Path, mark: int) -> Level:
+        try:
+            room = os.statvfs(path)
+        except OSError:
+            return "read-only"
+        free = room.f_bavail * room.f_frsize
+        if free < mark * CLOSED_AT:
+            return "closed"
+        enough = mark if self.level == "open" else mark * OPEN_AT
+        return "open" if free >= enough else "read-only"
+
+
 class Standing:
     """The level of one process, looked at each second; by itself it writes and sends nothing."""
 
     def __init__(self, low_water: Mapping[Path, int], theirs: Clock) -> None:
-        """`low_water` is bytes that must be free at a path; `theirs` tells the database's time."""
-        self._low_water = low_water
+        """`low_water` as Room's; `theirs` tells the database's time."""
+        self._room = Room(low_water)
         self._theirs = theirs
-        self._room: Level = "open"
         self._clock: Level = "open"
         self._drift = _drift()
 
@@ -53,7 +88,7 @@ class Standing:
     def level(self) -> Level:
         """What is allowed at this moment."""
         # A clock that was set since the last look is seen before anything is decided by it.
-        return "closed" if self.is_astray else self._room
+        return "closed" if self.is_astray else self._room.level
 
     @property
     def is_astray(self) -> bool:
@@ -76,12 +111,11 @@ class Standing:
         await asyncio.gather(self.look_at_room(), self.look_at_clock())
         return self.level
 
-    async def look_at_room(self) -> Level:
+    async def look_at_room(self) -> None:
         """How much room there is, whatever the database says."""
         before = self.level
-        self._room = await asyncio.to_thread(self._roomy)
+        await self._room.look()
         self._tell(before)
-        return self._room
 
     async def look_at_clock(self) -> None:
         """Whose time it is. A database that is away, or slow, says nothing of the time."""
@@ -103,22 +137,8 @@ class Standing:
 
     def _tell(self, before: Level) -> None:
         if self.level != before:
-            _log.warning("standing.changed", level=self.level, room=self._room, clock=self._clock)
-
-    def _roomy(self) -> Level:
-        levels = [self._level_at(path, mark) for path, mark in self._low_water.items()]
-        return max(levels, key=LEVELS.index, default="open")
-
-    def _level_at(self, path: Path, mark: int) -> Level:
-        try:
-            room = os.statvfs(path)
-        except OSError:
-            return "read-only"
-        free = room.f_bavail * room.f_frsize
-        if free < mark * CLOSED_AT:
-            return "closed"
-        enough = mark if self._room == "open" else mark * OPEN_AT
-        return "open" if free >= enough else "read-only"
+            room = self._room.level
+            _log.warning("standing.changed", level=self.level, room=room, clock=self._clock)
 
 
 @asynccontextmanager
@@ -132,19 +152,6 @@ async def watched(standing: Standing) -> AsyncIterator[Standing]:
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
-
-
-async def room(low_water: Mapping[Path, int]) -> None:
-    """Return when there is room for what may write much."""
-    standing = Standing(low_water, _nobody)
-    while True:
-        if await standing.look_at_room() == "open":
-            return
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _nobody() -> datetime:
-    raise ConnectionError
 
 
 async def _again(look: Callable[[], Awaitable[object]]) -> None:

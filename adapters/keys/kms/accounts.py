@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import httpx2
 import jwt
@@ -35,17 +35,27 @@ class _Told(msgspec.Struct, frozen=True):
     expires_in: float
 
 
-class _Kept:
-    """A token that is kept until shortly before it expires, or until it is denied."""
+class Account(Protocol):
+    """Who asks."""
 
-    def __init__(self) -> None:
+    async def ask(self, client: httpx2.AsyncClient) -> httpx2.Response:
+        """The answer that has an access token in it. Raises RootUnavailable."""
+        ...
+
+
+class Token:
+    """An account's token, kept until shortly before it expires, or until it is denied."""
+
+    def __init__(self, account: Account) -> None:
+        """Nobody is asked yet."""
+        self._account = account
         self._token = ""
         self._until = 0.0
 
-    async def token(self, client: httpx2.AsyncClient, denied: bool) -> str:
-        """An access token. See Account."""
+    async def text(self, client: httpx2.AsyncClient, denied: bool) -> str:
+        """The token; after `denied`, another. Raises Busy and RootUnavailable."""
         if denied or time.monotonic() >= self._until:
-            answer = await self._fetch(client)
+            answer = await self._account.ask(client)
             if answer.status_code in BUSY:
                 raise Busy(answer.status_code)
             try:
@@ -56,19 +66,16 @@ class _Kept:
             self._until = time.monotonic() + told.expires_in - _EARLY_SECONDS
         return self._token
 
-    async def _fetch(self, client: httpx2.AsyncClient) -> httpx2.Response:
-        raise NotImplementedError
 
-
-class ServiceAccount(_Kept):
+class ServiceAccount:
     """By a signed assertion, RFC 7523."""
 
     def __init__(self, path: Path) -> None:
         """`path`: the JSON key file of a service account."""
-        super().__init__()
         self._path = path
 
-    async def _fetch(self, client: httpx2.AsyncClient) -> httpx2.Response:
+    async def ask(self, client: httpx2.AsyncClient) -> httpx2.Response:
+        """See Account."""
         try:
             content = await asyncio.to_thread(self._path.read_bytes)
             key = msgspec.json.decode(content, type=KeyFile)
@@ -79,15 +86,15 @@ class ServiceAccount(_Kept):
         return await client.post(key.token_uri, data=form)
 
 
-class MachineAccount(_Kept):
+class MachineAccount:
     """By the metadata server of the machine that we run on."""
 
     def __init__(self, metadata: str = METADATA) -> None:
         """`metadata` is where that server listens."""
-        super().__init__()
         self._url = f"{metadata}/computeMetadata/v1/instance/service-accounts/default/token"
 
-    async def _fetch(self, client: httpx2.AsyncClient) -> httpx2.Response:
+    async def ask(self, client: httpx2.AsyncClient) -> httpx2.Response:
+        """See Account."""
         return await client.get(self._url, headers={"metadata-flavor": "Google"})
 
 

@@ -4,6 +4,7 @@ No body of an answer reaches an error or a log: it could hold a key.
 """
 
 import asyncio
+import base64
 import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -88,6 +89,11 @@ class Asking:
             return msgspec.json.decode(answer.content, type=dict[str, object])
         except msgspec.DecodeError:
             raise RootUnavailable(f"{self._service}: no JSON") from None
+
+
+def text(content: bytes) -> str:
+    """Bytes as they stand in JSON: base64."""
+    return base64.b64encode(content).decode()
 
 
 @cache

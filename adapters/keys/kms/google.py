@@ -8,25 +8,17 @@ Who asks is a service account by its key file (RFC 7523), or the machine's own a
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import httpx2
 
-from adapters.keys.kms.asking import Asking
+from adapters.keys.kms.accounts import Account, Token
+from adapters.keys.kms.asking import Asking, text
 from adapters.keys.kms.checksum import crc32c
+from adapters.keys.kms.root import associated
 from adapters.keys.refused import RootUnavailable
-from adapters.keys.seal import bound as told_apart
 
 ENDPOINT: Final = "https://cloudkms.googleapis.com"
-
-
-class Account(Protocol):
-    """Who asks."""
-
-    async def token(self, client: httpx2.AsyncClient, denied: bool) -> str:
-        """An access token that is good for a while; after `denied`, another. Raises
-        RootUnavailable."""
-        ...
 
 
 class GoogleKms:
@@ -35,7 +27,7 @@ class GoogleKms:
     def __init__(self, key: str, account: Account, endpoint: str = ENDPOINT) -> None:
         """`key`: projects/P/locations/L/keyRings/R/cryptoKeys/K."""
         self._url = f"{endpoint}/v1/{key}"
-        self._account = account
+        self._token = Token(account)
         self._asking = Asking("google", self._authorized, _forged)
 
     async def encrypt(self, secret: bytes, bound: Mapping[str, str]) -> bytes:
@@ -55,26 +47,22 @@ class GoogleKms:
     async def _ask(
         self, verb: str, name: str, content: bytes, bound: Mapping[str, str]
     ) -> dict[str, object]:
-        associated = told_apart("root", *(word for pair in sorted(bound.items()) for word in pair))
+        aad = associated(bound)
         body = {
-            name: _text(content),
+            name: text(content),
             f"{name}Crc32c": str(crc32c(content)),
-            "additionalAuthenticatedData": _text(associated),
-            "additionalAuthenticatedDataCrc32c": str(crc32c(associated)),
+            "additionalAuthenticatedData": text(aad),
+            "additionalAuthenticatedDataCrc32c": str(crc32c(aad)),
         }
         return await self._asking.post(f"{self._url}:{verb}", body)
 
     async def _authorized(self, client: httpx2.AsyncClient, denied: bool) -> Mapping[str, str]:
-        return {"authorization": f"Bearer {await self._account.token(client, denied)}"}
+        return {"authorization": f"Bearer {await self._token.text(client, denied)}"}
 
 
 def _forged(answer: bytes) -> bool:
     """INVALID_ARGUMENT is also said of a checksum that does not fit: a wire did that, no forger."""
     return b"Decryption failed" in answer
-
-
-def _text(content: bytes) -> str:
-    return base64.b64encode(content).decode()
 
 
 def _checked(told: Mapping[str, object], name: str) -> bytes:

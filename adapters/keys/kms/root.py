@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from adapters.keys.refused import KeyCommitmentMismatch
+from adapters.keys.seal import bound as told_apart
 
 MARK: Final = b"K"
 _NAME_BYTES: Final = 16
@@ -56,6 +57,11 @@ class KmsRoot:
     def conclude(self, _now: datetime) -> Path | None:
         """Nothing to keep. See ChangingRoot."""
         return None
+
+
+def associated(bound: Mapping[str, str]) -> bytes:
+    """What a key is bound to, for services that authenticate bytes and not names with values."""
+    return told_apart("root", *(word for pair in sorted(bound.items()) for word in pair))
 
 
 def _bound(tenant: str, version: int) -> dict[str, str]:

@@ -13,9 +13,9 @@ from typing import Final
 
 import httpx2
 
-from adapters.keys.kms.asking import Asking
+from adapters.keys.kms.asking import Asking, text
+from adapters.keys.kms.root import associated
 from adapters.keys.refused import RootUnavailable
-from adapters.keys.seal import bound as told_apart
 
 _FORGED: Final = (b"message authentication failed", b"invalid ciphertext")
 """In answers with status 400, and 500 in some versions (hashicorp/vault issue 10842)."""
@@ -35,7 +35,7 @@ class VaultTransit:
 
     async def encrypt(self, secret: bytes, bound: Mapping[str, str]) -> bytes:
         """Vault's own text, `vault:v1:...`. See Cipher."""
-        body = {"plaintext": _text(secret), "associated_data": _associated(bound)}
+        body = {"plaintext": text(secret), "associated_data": text(associated(bound))}
         told = await self._asking.post(f"{self._url}/encrypt/{self._key}", body)
         wrapped = _field(told, "ciphertext")
         if wrapped is None or not wrapped.startswith("vault:"):
@@ -46,7 +46,7 @@ class VaultTransit:
         """The secret. See Cipher."""
         body = {
             "ciphertext": wrapped.decode("ascii", "replace"),
-            "associated_data": _associated(bound),
+            "associated_data": text(associated(bound)),
         }
         told = await self._asking.post(f"{self._url}/decrypt/{self._key}", body)
         plain = _field(told, "plaintext")
@@ -70,14 +70,6 @@ class VaultTransit:
 
 def _forged(answer: bytes) -> bool:
     return any(words in answer for words in _FORGED)
-
-
-def _text(secret: bytes) -> str:
-    return base64.b64encode(secret).decode()
-
-
-def _associated(bound: Mapping[str, str]) -> str:
-    return _text(told_apart("root", *(word for pair in sorted(bound.items()) for word in pair)))
 
 
 def _field(told: Mapping[str, object], name: str) -> str | None:
