@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,11 +13,11 @@ import pytest
 from adapters.postgres.writer import LogUnavailable
 from api import standing
 from api.dispatch import dispatching
-from api.house import ClockSkew, House, open_house, projecting
+from api.house import ClockSkew, House, open_house
 from api.standing import ReadOnly, Standing, watched
 from tests.adapters.dispatch.posting import POSTING, Peer, Post, act
 from tests.adapters.postgres.acts import do, patient
-from tests.api.world import Seedbed, World, inhabited, planted
+from tests.api.world import Seedbed, World, living_world
 
 pytestmark = pytest.mark.anyio
 READ = "{ me { name } record { conditions(first: 5) { edges { node { id } } } } }"
@@ -40,19 +39,14 @@ def marks() -> Marks:
 @pytest.fixture
 async def roomy(seedbed: Seedbed, marks: Marks, tmp_path: Path) -> AsyncIterator[World]:
     """The served house with these marks."""
-    with planted(seedbed, tmp_path) as settings:
-        async with (
-            open_house(replace(settings, low_water=marks)) as house,
-            projecting(house),
-            inhabited(house, seedbed.seeded, tmp_path) as world,
-        ):
-            yield world
+    async with living_world(seedbed, tmp_path, marks) as world:
+        yield world
 
 
-async def granting(world: World) -> tuple[int, str, str | None]:
+async def granting(world: World, key: str = "k") -> tuple[int, str, str | None]:
     """Status, code and hint of a mutation."""
     wish = {"chart": await world.chart("rosa"), "grantee": "nobody", "kind": "PARENT",
-            "scopes": ["RECORDS"], "idempotencyKey": "k"}  # fmt: skip
+            "scopes": ["RECORDS"], "idempotencyKey": key}  # fmt: skip
     answer = await world.ask("rosa", GRANT, {"input": wish})
     body = answer.json()
     told = body["errors"][0]["extensions"]["code"] if "errors" in body else ""

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -211,11 +211,15 @@ async def inhabited(house: House, seeded: Seeded, folder: Path) -> AsyncIterator
 
 
 @asynccontextmanager
-async def living_world(bed: Seedbed, folder: Path) -> AsyncIterator[World]:
+async def living_world(
+    bed: Seedbed, folder: Path, low_water: Mapping[Path, int] | None = None
+) -> AsyncIterator[World]:
     """A copy of the seeded house with a projector, served."""
     with planted(bed, folder) as settings:
         async with (
-            open_house(settings) as house,
+            open_house(
+                replace(settings, low_water={} if low_water is None else low_water)
+            ) as house,
             projecting(house),
             inhabited(house, bed.seeded, folder) as world,
         ):

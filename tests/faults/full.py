@@ -8,9 +8,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,17 @@ import asyncpg
 from adapters.embedded import EmbeddedPostgres, start_postgres
 from adapters.postgres.migrate import add_tenant, migrate
 from adapters.postgres.writer import LogUnavailable
-from api.house import House, open_house, projecting
+from api.house import House
 from api.logs import configure
 from tests.adapters.postgres.acts import HERE, do, patient
-from tests.api.world import Seedbed, World, inhabited, planted, sow
+from tests.api.test_standing import granting
+from tests.api.world import Seedbed, World, living_world, sow
 from tests.conftest import TENANTS
 from tests.faults.test_network import READ, Asked
 
 VOLUME_MIB = 224
 LOW_MIB = 48
 SETTINGS = {"max_wal_size": "64MB", "min_wal_size": "32MB"}
-GRANT = """mutation G($input: GrantProxyAccessInput!) { grantProxyAccess(input: $input) {
-  __typename ... on Problem { code } } }"""
 HEALED_SECONDS = 60.0
 
 
@@ -91,26 +89,17 @@ def apart(folder: Path) -> Iterator[tuple[EmbeddedPostgres, Volume]]:
         yield started, volume
 
 
-@asynccontextmanager
-async def lived_in(bed: Seedbed, folder: Path, marks: dict[Path, int]) -> AsyncIterator[World]:
-    """The served house."""
-    await asyncio.to_thread(folder.mkdir)
-    with planted(bed, folder) as settings:
-        async with (
-            open_house(replace(settings, low_water=marks)) as house,
-            projecting(house),
-            inhabited(house, bed.seeded, folder) as world,
-        ):
-            yield world
+def inner(folder: Path, name: str) -> Path:
+    """A new folder in it."""
+    made = folder / name
+    made.mkdir()
+    return made
 
 
 async def grant(world: World, key: str) -> tuple[int, str]:
     """Status and code of a change."""
-    wish = {"chart": await world.chart("rosa"), "grantee": "nobody", "kind": "PARENT",
-            "scopes": ["RECORDS"], "idempotencyKey": key}  # fmt: skip
-    answer = await world.ask("rosa", GRANT, {"input": wish})
-    errors = answer.json().get("errors") or [{"extensions": {"code": ""}}]
-    return answer.status_code, errors[0]["extensions"]["code"]
+    status, code, _ = await granting(world, key)
+    return status, code
 
 
 async def until(level: str, house: House) -> None:
@@ -125,7 +114,7 @@ async def until(level: str, house: House) -> None:
 async def marked(bed: Seedbed, folder: Path, volume: Volume, postgres: EmbeddedPostgres) -> Any:
     """With a low-water mark: changes stop, then reading, and the server lives."""
     seen: dict[str, Any] = {}
-    async with lived_in(bed, folder / "marked", {volume.path: LOW_MIB << 20}) as world:
+    async with living_world(bed, inner(folder, "marked"), {volume.path: LOW_MIB << 20}) as world:
         seen["before"] = await grant(world, "before")
         volume.leave(LOW_MIB // 2)
         await until("read-only", world.house)
@@ -198,7 +187,7 @@ async def unmarked(
     What runs when this is over is started in `later`.
     """
     asked = Asked()
-    async with lived_in(bed, folder / "unmarked", {}) as world:
+    async with living_world(bed, inner(folder, "unmarked")) as world:
         clients = Clients(world.house)
         volume.fill()
         async with asyncio.timeout(120):
