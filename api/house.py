@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import asyncpg
 
@@ -21,7 +22,9 @@ from adapters.postgres.pools import BoundedPool, RequestPool, bounded_pool, requ
 from adapters.postgres.progress import Progress
 from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import bring_up_to_date
+from adapters.postgres.replica import Replica
 from adapters.postgres.revoking import revoking
+from adapters.postgres.transaction import Source
 from adapters.postgres.writer import Writer
 from api.keystore import open_keys, open_store, root_of
 from api.settings import Settings
@@ -54,6 +57,8 @@ class House:
     objects: ObjectStore
     api: RequestPool
     reads: RequestPool
+    rows: Source
+    """Where operations read: `reads`, behind a replica where there is one."""
     auditor: RequestPool
     writer: Writer
     log: PostgresLog
@@ -118,6 +123,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             objects=ObjectStore.local(settings.objects),
             api=api,
             reads=reads,
+            rows=await stack.enter_async_context(_rows(settings, api, reads)),
             auditor=auditor,
             writer=writer,
             log=PostgresLog(api, writer, keys, authorities, progress),
@@ -171,7 +177,11 @@ def ear(settings: Settings, role: str) -> Callable[[], Awaitable[asyncpg.Connect
 
 def workers_of(settings: Settings) -> Workers:
     """Processes of their own that share a rebuild."""
-    return Workers(settings.role_dsn("projector"), partial(open_keys, settings))
+    return Workers(
+        settings.role_dsn("projector"),
+        partial(open_keys, settings),
+        reading=settings.replica_dsn("projector"),
+    )
 
 
 def _pool(dsn: str, size: int) -> BoundedPool:
@@ -184,7 +194,7 @@ def tailing_pool(dsn: str) -> BoundedPool:
     return bounded_pool(dsn, 4, min_size=0, init_size=1, reset=_as_it_is)
 
 
-def _reading_pool(dsn: str, size: int) -> RequestPool:
+def _reading_pool(dsn: str, size: int, **named: Any) -> RequestPool:
     """Connections whose settings all end with their transaction: none needs a reset query.
 
     Plans are kept: with row-level security a new one takes as long as the pages themselves. What
@@ -197,7 +207,20 @@ def _reading_pool(dsn: str, size: int) -> RequestPool:
         max_inactive_connection_lifetime=0,  # a timer less for each use; plans are worth keeping
         reset=_as_it_is,
         server_settings=settings,
+        **named,
     )
+
+
+@asynccontextmanager
+async def _rows(settings: Settings, api: RequestPool, reads: RequestPool) -> AsyncIterator[Source]:
+    """Where operations read. A replica that is not there yet is asked for when it is."""
+    dsn = settings.replica_dsn("api")
+    if dsn is None:
+        yield reads
+        return
+    there = _reading_pool(dsn, 1, init_size=0)
+    async with _reading_pool(dsn, POOL_SIZE, init_size=0) as pool, there:
+        yield Replica(pool, reads, there=there, here=api)
 
 
 async def _as_it_is(_connection: asyncpg.Connection) -> None:

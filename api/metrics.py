@@ -75,6 +75,7 @@ class Metrics:
     ) -> ASGIApp:
         """`inner`, which has the gate in it, with its requests counted."""
         self.registry.register(_Snapshot(admission, house, self._lag))
+        self.registry.register(_Rows(house))
         if projector is not None:
             self.registry.register(_Apart(projector))
         return _Observed(self, inner)
@@ -180,6 +181,24 @@ class _Snapshot:
             count_value=writer.batches,
             sum_value=writer.seconds,
         )
+
+
+class _Rows:
+    """Which server rows were read from."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def collect(self) -> Iterator[Metric]:
+        """The family of one scrape."""
+        reads = CounterMetricFamily(
+            "anamnesis_row_reads",
+            "Statements of operations by the server that answers, where there is a replica.",
+            labels=["server"],
+        )
+        for server, count in self._house.rows.reads.items():
+            reads.add_metric([server], count)
+        yield reads
 
 
 class _Queue:

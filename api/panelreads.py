@@ -30,7 +30,7 @@ class PanelReads:
         self._tenant = actor.tenant
         self._permits = permits
         self._looks = looks
-        self._reads = ReadTransaction(house.reads, house.keys, actor.tenant, actor.id)
+        self._reads = ReadTransaction(house.rows, house.keys, actor.tenant, actor.id)
 
     async def page(self, select: Select) -> Page:
         """A page of a panel, of one chart or of several charts of one patient."""

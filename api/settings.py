@@ -23,7 +23,7 @@ KNOWN = frozenset(
     {
         *NEEDED, *_ROLE_DSNS.values(), "APPEND", "HEADS", "HEADS_FILE", "HEADS_MAIL_HOURS",
         "HEADS_STORE", "IN_SERVICE", "KEYS_DSN", "LOW_WATER", "MAIL_COMPLIANCE", "MAIL_FOLDER",
-        "MAIL_FROM", "ORIGIN", "PROFILE", "REDIS", "RETENTION", "ROOT", "ROOT_BEFORE",
+        "MAIL_FROM", "ORIGIN", "PROFILE", "REDIS", "REPLICA", "RETENTION", "ROOT", "ROOT_BEFORE",
         "ROOT_BEFORE_CREDENTIAL", "ROOT_CREDENTIAL", "SMTP", "TRUSTED_ONLY", "WAKE", "WITNESSES",
     }
 )  # fmt: skip
@@ -148,6 +148,8 @@ class Settings:
     """One call of the log for commands of several tenants, or for those of one that it names."""
     wake: Wake = "notify"
     """How processes hear of each other: by NOTIFY, or by asking for heads."""
+    replica: str | None = None
+    """DSN of a streaming replica for reads and rebuilds; each role signs in as at the primary."""
     redis: str | None = None
     """URL of the Redis or Valkey that wakes workers."""
     mail: Mail = field(default_factory=lambda: Mail())
@@ -172,6 +174,15 @@ class Settings:
         host = parts.netloc.rpartition("@")[2]
         user = f"anamnesis_{role}"
         return urlunsplit(parts._replace(netloc=f"{user}@{host}"))
+
+    def replica_dsn(self, role: str) -> str | None:
+        """The DSN of a role at the replica, if there is one: its user and password are the same."""
+        if self.replica is None:
+            return None
+        who = urlsplit(self.role_dsn(role)).netloc.rpartition("@")[0]
+        parts = urlsplit(self.replica)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{who}@{host}" if who else host))
 
     @classmethod
     def in_folder(cls, folder: Path, dsn: str, profile: str = "production") -> "Settings":
@@ -212,6 +223,7 @@ class Settings:
             root=RootNames.of(given),
             append=_one_of("APPEND", given, SHAPES),
             wake=_one_of("WAKE", given, WAKES),
+            replica=_dsn("REPLICA", given) if "REPLICA" in given else None,
             redis=_url("REDIS", given, ("redis", "rediss", "unix")),
             mail=Mail.of(given),
             retention=_years("RETENTION", given),

@@ -17,9 +17,10 @@ from multiprocessing import get_context
 import asyncpg
 
 from adapters.keys.tree import KeyTree
+from adapters.postgres.apart import Apart
 from adapters.postgres.batch import Batch, Poison, Share
 from adapters.postgres.copies import Copies
-from adapters.postgres.incoming import Incoming, Span, prepare, read
+from adapters.postgres.incoming import Incoming, Span, prepare
 from domain.kernel.readmodel import Projection
 
 RUN_EVENTS = 2_000
@@ -30,16 +31,21 @@ SEGMENTS = 8
 SHARED_FROM = 50_000
 """Wanted events from which on processes are worth their start."""
 MANY = 1 << 62
+HERE = Apart(None)
 WANTED = """SELECT count(*) FROM (SELECT FROM event WHERE tenant = $1 AND type = ANY ($2::text[])
   LIMIT $3) AS wanted"""
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """How other processes reach database and keys: picklable. One per core unless told."""
+    """How other processes reach database and keys: picklable. One per core unless told.
+
+    They read the log from the replica at `reading` where there is one.
+    """
 
     dsn: str
     open_keys: Callable[[], KeyTree]
+    reading: str | None = None
     count: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
@@ -68,7 +74,9 @@ class Filled:
     held: Poison | None
 
 
-async def fill(connection: asyncpg.Connection, keys: KeyTree, segment: Segment) -> Filled:
+async def fill(
+    connection: asyncpg.Connection, keys: KeyTree, segment: Segment, log: Apart = HERE
+) -> Filled:
     """Copy a segment's rows. Raises CopiesGone, and what PostgreSQL says of a bad row."""
     tenant, position, events = segment.tenant, segment.after, 0
     poisons: list[Poison] = []
@@ -78,7 +86,8 @@ async def fill(connection: asyncpg.Connection, keys: KeyTree, segment: Segment) 
             await prepare(connection, tenant)
             await segment.copies.hold(connection)
             span = Span(position, segment.until, RUN_EVENTS)
-            found, reached = await read(connection, tenant, span, [segment.projection], keys)
+            wanted = [segment.projection]
+            found, reached = await log.read(connection, tenant, span, wanted, keys)
             names = segment.copies.names
             share = Share(tenant, segment.projection, position, names, quarantined)
             batch = Batch(share, keys)
@@ -251,6 +260,7 @@ class _Process:
         self.runner = asyncio.Runner()
         self.keys = workers.open_keys()
         self.connection = self.runner.run(_connected(workers.dsn))
+        self.log = Apart(workers.reading)
 
 
 async def _connected(dsn: str) -> asyncpg.Connection:
@@ -271,6 +281,6 @@ def _start(workers: Workers) -> None:
 def _fill(segment: Segment) -> Filled:
     process = _process[0]
     try:
-        return process.runner.run(fill(process.connection, process.keys, segment))
+        return process.runner.run(fill(process.connection, process.keys, segment, process.log))
     finally:
         gc.collect()

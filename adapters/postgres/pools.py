@@ -6,6 +6,7 @@ long, and `renew` has all the others replaced before they are used.
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -19,6 +20,7 @@ RENEW_SECONDS: Final = 2.0
 CLOSE_SECONDS: Final = 3.0
 WORK_SECONDS: Final = 30.0
 """For a statement of a projector: no step of it takes so long."""
+NOT_COUNTED: Final[Mapping[str, int]] = {"primary": 0, "replica": 0}
 _USUAL: Final[dict[str, Any]] = {
     "connection_class": Connection,
     "record_class": Record,
@@ -65,6 +67,19 @@ class RequestPool(BoundedPool):
         releasing.add_done_callback(_seen)
         await asyncio.shield(releasing)
 
+    @property
+    def reads(self) -> Mapping[str, int]:
+        """Nobody counts what one server answers."""
+        return NOT_COUNTED
+
+    async def fresh(self) -> "RequestPool":
+        """The pool to read from. See `adapters.postgres.replica`; one server is always fresh."""
+        return self
+
+    def instead(self, _pool: "RequestPool", _error: BaseException) -> "RequestPool | None":
+        """The pool for a statement that failed: there is no other."""
+        return None
+
     async def renew(self) -> None:
         """Replace every connection before its next use, unless that was done a moment ago."""
         now = time.monotonic()
@@ -90,12 +105,11 @@ def request_pool(dsn: str, size: int, **named: Any) -> RequestPool:
         dsn,
         # No floor: asyncpg keeps it in a task that fails unwatched while the network is dead.
         min_size=0,
-        init_size=1,
         max_size=size,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         **_USUAL,
-        **named,
+        **{"init_size": 1, **named},
     )
 
 

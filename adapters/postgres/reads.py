@@ -10,17 +10,17 @@ from adapters import codec
 from adapters.keys.tree import KeyTree
 from adapters.postgres.panels import FIRST_ROWS, LISTED, others_sql, page_sql
 from adapters.postgres.rows import blind, open_rows, row_binding, zoned
-from adapters.postgres.transaction import MANY_ROWS, Transaction
+from adapters.postgres.transaction import MANY_ROWS, Source, Transaction
 from domain.kernel.readmodel import ListedChart, Listing, Page, Panel, Row, Select, Table
 
 
 class ReadTransaction:
     """The connection of one operation, opened by its first read and closed with it."""
 
-    def __init__(self, pool: asyncpg.Pool, keys: KeyTree, tenant: str, account: str) -> None:
+    def __init__(self, source: Source, keys: KeyTree, tenant: str, account: str) -> None:
         self._keys = keys
         self._tenant = tenant
-        self._rows = Transaction(pool, tenant, account)
+        self._rows = Transaction(source, tenant, account)
 
     async def page(self, select: Select, *, sensitive: bool = True) -> Page:
         """A page of a panel; without its sensitive rows unless `sensitive`.

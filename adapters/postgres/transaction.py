@@ -4,12 +4,16 @@ Statements that are asked for in the same turn of the event loop are sent as one
 """
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import asyncpg
+
+from adapters.postgres.pools import RequestPool
 
 CLOSE_SECONDS = 5.0
 MANY_ROWS = 25
@@ -26,11 +30,26 @@ class _Asked:
     records: asyncio.Future[list[asyncpg.Record]]
 
 
+class Source(Protocol):
+    """Where rows are read: one server's pool, or a replica in front of the primary."""
+
+    @property
+    def reads(self) -> Mapping[str, int]:
+        """How many statements each server answered, where there are two."""
+
+    async def fresh(self) -> RequestPool:
+        """The pool whose server has all that was written by now."""
+
+    def instead(self, pool: RequestPool, error: BaseException) -> RequestPool | None:
+        """The pool for a statement that this one did not answer, if there is another."""
+
+
 class Transaction:
     """The connection of one operation; its settings name tenant and account and end with it."""
 
-    def __init__(self, pool: asyncpg.Pool, tenant: str, account: str) -> None:
-        self._pool = pool
+    def __init__(self, source: Source, tenant: str, account: str) -> None:
+        self._source = source
+        self._pool: RequestPool | None = None
         self._tenant = tenant
         self._account = account
         self._connection: asyncpg.pool.PoolConnectionProxy | None = None
@@ -51,9 +70,20 @@ class Transaction:
     async def fetch_alone(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
         """The rows of any statement, which is sent when the one under way is answered."""
         async with self._turn:
-            connection = await self._open()
-            records: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
-            return records
+            return await self._rows(sql, arguments)
+
+    async def _rows(self, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
+        pool = await self._source.fresh()
+        while True:
+            try:
+                connection = await self._open(pool)
+                records: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+                return records
+            except Exception as error:
+                other = self._source.instead(pool, error)
+                if other is None:
+                    raise
+                pool = other
 
     async def _send(self) -> None:
         """Send what was asked in this turn of the loop, and then what was asked meanwhile."""
@@ -73,8 +103,7 @@ class Transaction:
         sql, arguments = _together(batch)
         found: list[list[asyncpg.Record]] = [[] for _ in batch]
         async with self._turn:
-            connection = await self._open()
-            records = await connection.fetch(sql, *arguments)
+            records = await self._rows(sql, arguments)
         for record in records:
             found[record["part"]].append(record)
         for asked, its in zip(batch, found, strict=True):
@@ -83,10 +112,12 @@ class Transaction:
             if len(its) >= MANY_ROWS:
                 await asyncio.sleep(0)
 
-    async def _open(self) -> asyncpg.pool.PoolConnectionProxy:
+    async def _open(self, pool: RequestPool) -> asyncpg.pool.PoolConnectionProxy:
+        if pool is not self._pool:
+            await self._end()
         if self._connection is None:
             tenant, account = quoted(self._tenant), quoted(self._account)
-            self._connection = await self._pool.acquire()
+            self._connection, self._pool = await pool.acquire(), pool
             await self._connection.execute(
                 f"BEGIN READ ONLY; SELECT set_config('anamnesis.tenant', {tenant}, true),"
                 f" set_config('anamnesis.account', {account}, true)"
@@ -108,16 +139,21 @@ class Transaction:
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.wait({self._sending})
+        await self._end()
+
+    async def _end(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
+        pool, self._pool = self._pool, None
+        if connection is None or pool is None:
             return
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await connection.execute("ROLLBACK")
         except Exception:  # in whatever state it is, nobody may be given it
-            connection.terminate()
+            with contextlib.suppress(asyncpg.InterfaceError):  # one that ended left the pool itself
+                connection.terminate()
         finally:
-            await self._pool.release(connection)
+            await pool.release(connection)
 
 
 def _fail(records: asyncio.Future[list[asyncpg.Record]], error: BaseException) -> None:

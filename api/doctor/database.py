@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import asyncpg
 
 from adapters.keys import KeyTree
+from adapters.postgres.away import CONNECT_SECONDS
 from adapters.postgres.migrate import migrations_at_hand
 from adapters.postgres.opening import open_events
+from adapters.postgres.replica import IDENTITY, REPLAYED, WRITTEN
 from api.doctor.diagnosis import Check, Seen, expect
 from api.house import POOL_SIZE
 from api.keystore import open_store, root_of
@@ -18,6 +20,7 @@ from projections.catalogue import PROJECTIONS
 
 OLDEST = 150000
 LAG = 10_000
+LATE = 16 << 20
 WRITES = "SELECT has_table_privilege($1, 'event', 'UPDATE, DELETE, TRUNCATE')"
 UNWALLED = """SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant' AND NOT a.attisdropped
@@ -199,6 +202,21 @@ async def _set_aside(at: Surgery) -> Seen:
     return expect(not rows, "none", f"events set aside: {found}", "warning")
 
 
+async def _follows(at: Surgery) -> Seen:
+    if at.settings.replica is None:
+        return Seen("no replica is named")
+    there = await asyncpg.connect(at.settings.replica_dsn("api"), timeout=CONNECT_SECONDS)
+    try:
+        same = await there.fetchrow(IDENTITY) == await at.owner.fetchrow(IDENTITY)
+        written, replayed = await at.owner.fetchval(WRITTEN), await there.fetchval(REPLAYED)
+    finally:
+        await there.close()
+    if not same or replayed is None:
+        return Seen("another database, or no replica", "failure")
+    behind = max(0, written - replayed)
+    return expect(behind <= LATE, f"{behind} bytes behind", f"{behind} bytes behind", "warning")
+
+
 async def _open_tenants(at: Surgery) -> list[str]:
     return [row["tenant"] for row in await at.owner.fetch("SELECT tenant FROM log_head")]
 
@@ -225,5 +243,6 @@ DATABASE: tuple[Check[Surgery], ...] = (
     Check(
         "signed-heads", "Look whether `anamnesis serve` runs, and for heads.* in its log.", _signed
     ),
+    Check("replica", "Name a streaming replica of this database, or none.", _follows),
     Check("set-aside", "Read table dead_letter; after the fix `anamnesis rebuild`.", _set_aside),
 )

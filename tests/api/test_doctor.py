@@ -74,6 +74,7 @@ AILMENTS = [
         "INSERT INTO dead_letter (tenant, consumer, position, type, error)"
         " VALUES ('riverside', 'care', 1, 'care.encounter-reported', 'KeyError')",
     ),
+    Ailment("replica", settings=lambda given: replace(given, replica=given.dsn)),
     Ailment("sign-in", settings=_without_role("worker")),
     Ailment("database", settings=lambda given: replace(given, dsn="postgresql://x@/x?host=/nope")),
     Ailment("transport", settings=lambda given: replace(given, dsn="postgresql://db.example/x")),

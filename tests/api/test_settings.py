@@ -37,6 +37,19 @@ def test_a_dsn_that_is_given_for_a_role_wins() -> None:
     assert settings.role_dsn("auditor").startswith("postgresql://anamnesis_auditor@")
 
 
+def test_a_role_signs_in_at_the_replica_as_at_the_primary() -> None:
+    replica = "postgresql://owner:secret@second.example:6433/anamnesis?sslmode=require"
+    given = {**GIVEN, "ANAMNESIS_REPLICA": replica, "ANAMNESIS_DSN_API": "postgresql://a:b@c/d"}
+    settings = Settings.from_environment(given)
+    assert settings.replica_dsn("api") == (
+        "postgresql://a:b@second.example:6433/anamnesis?sslmode=require"
+    )
+    assert settings.replica_dsn("projector") == (
+        "postgresql://anamnesis_projector@second.example:6433/anamnesis?sslmode=require"
+    )
+    assert Settings.from_environment(GIVEN).replica_dsn("api") is None
+
+
 def test_how_many_operations_at_once_is_a_number_or_by_the_machine() -> None:
     assert Settings.from_environment(GIVEN).in_service == 0
     assert Settings.from_environment({**GIVEN, "ANAMNESIS_IN_SERVICE": "6"}).in_service == 6

@@ -1,0 +1,1 @@
+"""Rows and events that are read from a streaming replica."""
