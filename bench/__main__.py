@@ -13,6 +13,7 @@ from bench import (
     importing,
     kit,
     overload,
+    partitions,
     reads,
     rebuild,
     restoring,
@@ -34,6 +35,7 @@ BENCHES = {
     "kit": kit.lines,
     "rebuild": rebuild.lines,
     "growth": growth.lines,
+    "partitions": partitions.lines,
     "restoring": restoring.lines,
     "append": append.lines,
 }

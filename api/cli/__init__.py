@@ -19,6 +19,7 @@ from api.cli.heads import heads
 from api.cli.imports import imports
 from api.cli.keys import keys
 from api.cli.migrate import migrate
+from api.cli.partition import partition
 from api.cli.rebuild import rebuild
 from api.cli.registry import ACTS
 from api.cli.repair import repair
@@ -57,7 +58,8 @@ def main() -> None:
 
 
 for command in (
-    anchor, audit, backup, correct, docs, doctor, effects, heads, imports, keys, migrate, rebuild,
-    relabel, repair, replay, restore, serve, verify, withdraw, witness, worker, *ACTS, *KEEPING,
+    anchor, audit, backup, correct, docs, doctor, effects, heads, imports, keys, migrate,
+    partition, rebuild, relabel, repair, replay, restore, serve, verify, withdraw, witness,
+    worker, *ACTS, *KEEPING,
 ):  # fmt: skip
     main.add_command(command)

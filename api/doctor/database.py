@@ -123,7 +123,7 @@ async def _append_only(at: Surgery) -> Seen:
 
 async def _trigger(at: Surgery) -> Seen:
     enabled = await at.owner.fetchval(
-        "SELECT tgenabled <> 'D' FROM pg_trigger WHERE tgname = 'event_is_immutable'"
+        "SELECT bool_and(tgenabled <> 'D') FROM pg_trigger WHERE tgname = 'event_is_immutable'"
     )
     return expect(bool(enabled), "armed", "the trigger on event is gone or disabled")
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from adapters.postgres.partitioning import partition
 from adapters.postgres.sealing import MAX_SEALED
 from adapters.postgres.writer import CALL_OF, LogNotOpen, LogUnavailable, Writer, columns
 from api.house import House, open_house
@@ -36,11 +37,14 @@ pytestmark = pytest.mark.anyio
 CHART, PERSON, OTHER = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
 
 
-@pytest.fixture(params=["batch", "tenant"])
-def settings(request: pytest.FixtureRequest, dsn: str, tmp_path: Path) -> Settings:
-    """A house of each shape of the append: the contract is one."""
+@pytest.fixture(params=["batch", "tenant", "partitions"])
+async def settings(request: pytest.FixtureRequest, dsn: str, tmp_path: Path) -> Settings:
+    """A house of each shape of the append and of the table: the contract is one."""
     made = Settings.in_folder(tmp_path / "house", dsn, profile="demo")
-    return replace(made, append=request.param)
+    if request.param != "partitions":
+        return replace(made, append=request.param)
+    await partition(dsn, 4, lambda _done, _all: None)
+    return made
 
 
 async def test_positions_and_versions_have_no_gap_under_64_commands_of_two_tenants(

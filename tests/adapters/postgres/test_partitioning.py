@@ -1,0 +1,192 @@
+"""The table of events in partitions by tenant: made under load, wherever it was, and guarded."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import asyncpg
+import pytest
+from click.testing import CliRunner
+
+from adapters.postgres import partitioning
+from adapters.postgres.partitioning import (
+    CopyIncomplete,
+    PartitionedAlready,
+    PartitionsUnclear,
+    partition,
+)
+from adapters.postgres.verification import verify
+from api.cli import main
+from api.house import House, open_house
+from api.settings import Settings
+from tests.adapters.postgres.acts import HERE, THERE, assert_sound, damage, do, patient, rows
+
+pytestmark = pytest.mark.anyio
+PARTS = 4
+KIND = "SELECT relkind::text FROM pg_class WHERE oid = 'public.event'::regclass"
+GUARDS = {
+    "grants": "SELECT grantee, privilege_type FROM information_schema.role_table_grants"
+    " WHERE table_name = '{0}' AND grantee <> 'postgres' ORDER BY 1, 2",
+    "columns": "SELECT grantee, column_name, privilege_type"
+    " FROM information_schema.column_privileges"
+    " WHERE table_name = '{0}' AND grantee <> 'postgres' ORDER BY 1, 2, 3",
+    "policies": "SELECT policyname, permissive, cmd, roles, qual, with_check FROM pg_policies"
+    " WHERE tablename = '{0}' ORDER BY 1",
+    "walls": "SELECT relrowsecurity, relforcerowsecurity, relowner FROM pg_class"
+    " WHERE oid = '{0}'::regclass",
+    "triggers": "SELECT tgname, tgenabled, tgtype FROM pg_trigger WHERE tgrelid = '{0}'::regclass",
+    "indexes": "SELECT indexrelid::regclass::text, indisunique, indkey::text FROM pg_index"
+    " WHERE indrelid = '{0}'::regclass ORDER BY 1",
+    "storage": "SELECT attname, attstorage, attnotnull, attcollation::regcollation::text"
+    " FROM pg_attribute WHERE attrelid = '{0}'::regclass AND attnum > 0 ORDER BY attnum",
+    "checks": "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE conrelid = '{0}'::regclass AND contype = 'c' ORDER BY 1",
+}
+
+
+def unmoved(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+async def filed(house: House, count: int, first: int = 0) -> None:
+    await asyncio.gather(
+        *(do(house, patient(first + n), (HERE, THERE)[n % 2]) for n in range(count))
+    )
+
+
+async def test_it_is_made_while_commands_are_performed_on_the_same_connections(
+    house: House, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitioning, "RUN", 50)
+    await filed(house, 120)
+    done = asyncio.Event()
+
+    async def load() -> int:
+        number = 1_000
+        while not done.is_set():
+            await filed(house, 8, number)
+            number += 8
+        return number - 1_000
+
+    loading = asyncio.create_task(load())
+    events = await partition(dsn, PARTS, unmoved)
+    await filed(house, 8, 900)
+    done.set()
+    written = await loading
+    assert written > 0
+    await filed(house, 16, 500)
+    lengths = [await assert_sound(dsn, tenant) for tenant in (HERE, THERE)]
+    assert sum(lengths) == 3 * (120 + 8 + written + 16)
+    assert sum(lengths) > sum(events.values()) >= 3 * 120
+    assert await rows(dsn, KIND) == [("p",)]
+    for tenant in (HERE, THERE):
+        auditor = house.settings.role_dsn("auditor")
+        assert (await verify(auditor, tenant, house.keys, unmoved, 1)).ok
+
+
+async def test_each_event_is_in_the_partition_of_its_tenant(house: House, dsn: str) -> None:
+    await filed(house, 10)
+    before = await rows(dsn, "SELECT * FROM event ORDER BY tenant, position")
+    assert sum((await partition(dsn, PARTS, unmoved)).values()) == len(before)
+    assert await rows(dsn, "SELECT * FROM event ORDER BY tenant, position") == before
+    where = await rows(
+        dsn, "SELECT DISTINCT tenant, tableoid::regclass::text FROM event ORDER BY 1"
+    )
+    assert [tenant for tenant, _ in where] == [THERE, HERE]
+
+
+async def test_an_interrupted_copy_goes_on_where_it_was(
+    house: House, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitioning, "RUN", 10)
+    await filed(house, 20)
+
+    def interrupt(done: int, _total: int) -> None:
+        if done >= 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await partition(dsn, PARTS, interrupt)
+    assert await rows(dsn, KIND) == [("r",)]
+    await filed(house, 4, 100)
+    with pytest.raises(PartitionsUnclear):
+        await partition(dsn, PARTS + 1, unmoved)
+    told: list[tuple[int, int]] = []
+    await partition(dsn, PARTS, lambda done, total: told.append((done, total)))
+    assert told[0] == (30, 72)
+    assert [await assert_sound(dsn, tenant) for tenant in (HERE, THERE)] == [36, 36]
+
+
+async def test_it_has_every_guard_that_the_table_had_and_each_partition_is_closed(
+    house: House, dsn: str
+) -> None:
+    await filed(house, 4)
+    before = {name: await rows(dsn, sql.format("event")) for name, sql in GUARDS.items()}
+    await partition(dsn, PARTS, unmoved)
+    assert {name: await rows(dsn, sql.format("event")) for name, sql in GUARDS.items()} == before
+    assert all(before.values())
+    parts = [f"event_{number}" for number in range(PARTS)]
+    for part in parts:
+        assert await rows(dsn, GUARDS["grants"].format(part)) == []
+        assert await rows(dsn, GUARDS["policies"].format(part)) == []
+        for name in ("walls", "triggers", "storage"):
+            assert await rows(dsn, GUARDS[name].format(part)) == before[name], part
+    for name in ("event", *parts):
+        for change in (f"DELETE FROM {name}", f"UPDATE {name} SET type = ''", f"TRUNCATE {name}"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="immutable"):
+                await rows(dsn, change)
+    for role in ("api", "projector", "worker", "auditor", "tool"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await rows(house.settings.role_dsn(role), f"SELECT FROM {parts[0]}")
+
+
+async def test_a_log_with_a_gap_stays_as_it_is(house: House, dsn: str) -> None:
+    await filed(house, 6)
+    await damage(dsn, "DELETE FROM event WHERE tenant = $1 AND position = 4", HERE)
+    with pytest.raises(CopyIncomplete):
+        await partition(dsn, PARTS, unmoved)
+    assert await rows(dsn, KIND) == [("r",)]
+
+
+async def test_whoever_holds_the_table_is_waited_for_and_appends_go_on_meanwhile(
+    house: House, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitioning, "LOCK_SECONDS", 1)
+    await filed(house, 4)
+    reader = await asyncpg.connect(dsn)
+    reading = reader.transaction()
+    await reading.start()
+    await reader.fetch("SELECT FROM event")
+    making = asyncio.create_task(partition(dsn, PARTS, unmoved))
+    async with asyncio.timeout(20):
+        for turn in range(6):
+            await filed(house, 2, 100 + 2 * turn)
+            await asyncio.sleep(0.3)
+    assert not making.done()
+    await reading.rollback()
+    await reader.close()
+    await making
+    assert [await assert_sound(dsn, tenant) for tenant in (HERE, THERE)] == [24, 24]
+
+
+async def test_the_command_says_what_it_did_and_what_is_wrong(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with open_house(settings) as house:
+        await filed(house, 4)
+    environment = {
+        "ANAMNESIS_DSN": settings.dsn,
+        "ANAMNESIS_KEYS": str(settings.keys),
+        "ANAMNESIS_OBJECTS": str(tmp_path / "objects"),
+    }
+
+    def run(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(main, ["partition", *words], env=environment)
+        return done.exit_code, done.output
+
+    code, said = await asyncio.to_thread(run, "--of", "1")
+    assert (code, said) == (1, f"Error: {PartitionsUnclear.__doc__} [PartitionsUnclear 1]\n")
+    code, said = await asyncio.to_thread(run, "--of", "2", "--json")
+    assert (code, json.loads(said)) == (0, {"partitions": 2, "events": {HERE: 6, THERE: 6}})
+    code, said = await asyncio.to_thread(run, "--of", "2")
+    assert (code, said) == (1, f"Error: {PartitionedAlready.__doc__} [PartitionedAlready ]\n")
