@@ -86,7 +86,7 @@ class _Desk:
     async def _states(self, charts: Sequence[str]) -> dict[str, tuple[int, Chart]]:
         """The position that each chart was opened at, and the chart."""
         streams = [Stream(fold=Chart, id=chart, chart=chart) for chart in charts]
-        recall = await self._house.log.recall(self._tenant, b"", b"", streams)
+        recall = await self._house.log.recall(self._tenant, b"", b"", streams, whole=True)
         states = {}
         for stream, loaded in zip(streams, recall.streams, strict=True):
             state = fold(stream, loaded)

@@ -3,7 +3,7 @@
 A key is handed out of the cache, or unwrapped by the keys above it; a revoked key never.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
 from adapters.keys.cache import CachedKey, KeyCache, Place
@@ -26,6 +26,8 @@ class Keyring:
         self._store = store
         self._cache = cache
         self._tenants = tenants
+        self.told: list[Callable[[str], None]] = []
+        """Whom to tell of a tenant whose keys were revoked."""
 
     async def by_id(self, tenant: str, key_id: str) -> DataKey:
         """The key with this id. Raises as KeyTree.by_id does."""
@@ -72,6 +74,8 @@ class Keyring:
         """Forget these keys and the keys below them. See KeyTree.revoke."""
         self._cache.revoke(tenant, key_ids)
         self._tenants.revoke(tenant, key_ids)
+        for tell in self.told:
+            tell(tenant)
 
     def _keep(self, key: DataKey, record: KeyRecord) -> DataKey:
         # A key can be revoked while its record was on the way.

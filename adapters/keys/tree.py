@@ -139,6 +139,10 @@ class KeyTree:
             raise
         self.revoke(tenant, gone)
 
+    def when_revoked(self, tell: Callable[[str], None]) -> None:
+        """Have a tenant told from now on whose keys were revoked: what they opened goes, too."""
+        self._keyring.told.append(tell)
+
     def revoke(self, tenant: str, key_ids: Iterable[str]) -> None:
         """Forget keys that another process destroyed, as the log's erasure events name them.
 

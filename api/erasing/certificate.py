@@ -61,7 +61,7 @@ class Certificate:
 
 async def kept(house: House, tenant: str, chart: str) -> Sequence[Recorded]:
     """The events of a chart's holds and erasures, oldest first."""
-    recall = await house.log.recall(tenant, b"", b"", [keeping_stream(chart)])
+    recall = await house.log.recall(tenant, b"", b"", [keeping_stream(chart)], whole=True)
     return recall.streams[0].events
 
 

@@ -30,7 +30,8 @@ class Outcome:
 class Loaded:
     """A stream as recalled: its id, version, and events (none where `any_version`).
 
-    `unclaimed` are the values of the stream that stand for nothing yet.
+    Where there is a `baseline`, that is the state before these events. `unclaimed` are the values
+    of the stream that stand for nothing yet.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Loaded:
     events: tuple[Recorded, ...] = ()
     fresh: bool = False
     unclaimed: tuple[Reserved, ...] = ()
+    baseline: State | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ def fold(stream: Stream, loaded: Loaded) -> State:
     """The state that a stream's events amount to."""
     if stream.any_version:
         return Filed(loaded.id, known=not loaded.fresh)
-    state = stream.fold.initial(loaded.id)
+    state = stream.fold.initial(loaded.id) if loaded.baseline is None else loaded.baseline
     for recorded in loaded.events:
         state = state.evolve(recorded.event)
     return state
