@@ -19,6 +19,8 @@ from domain.records import Condition, Fact, RecordFiled
 from projections.catalogue import PANELS
 from tests.strategies import anything
 
+pytestmark = pytest.mark.minutes
+
 EVENTS = sorted(
     (kind for kind in event_types().values() if kind.__module__.startswith("domain.")),
     key=lambda kind: kind.type_name,

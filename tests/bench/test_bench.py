@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.minutes
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [
     "log_append alone, batches of 256",

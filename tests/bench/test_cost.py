@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from tests.bench.test_bench import bench
+
+pytestmark = pytest.mark.minutes
 
 
 def test_an_operation_at_the_cost_limit_is_answered_and_timed() -> None:

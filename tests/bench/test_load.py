@@ -9,7 +9,7 @@ import pytest
 
 from bench.load import PATIENCE, Refused, generator, request_bytes
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 LATER = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\nretry-after: 0\r\n\r\n{}"
 WRONG = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}"

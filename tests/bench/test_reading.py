@@ -6,6 +6,8 @@ import pytest
 
 from tests.bench.test_bench import bench
 
+pytestmark = pytest.mark.minutes
+
 LINES = {
     "dashboard": [
         "dashboard query, 8 connections, beside constant bytes",

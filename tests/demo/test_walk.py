@@ -13,7 +13,7 @@ from demo.walk import STEPS, _Visit, taken
 from demo.walk.world import World, opened
 from tests.demo.defects import DEFECTS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from tests.faults.test_kill_projector import clear_columns
 from tests.faults.test_kill_worker import peered, undone
 from tests.faults.working import Poster
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 PASSES = 20 if os.environ.get("ANAMNESIS_SOAK") else 1
 LEFT = 5
 """So many workers die before an heir does what they left."""

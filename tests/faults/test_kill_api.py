@@ -17,7 +17,7 @@ from api.house import open_house
 from tests.adapters.postgres.acts import HERE, ROOT
 from tests.faults.storm import Storm, storm
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 SOAK = bool(os.environ.get("ANAMNESIS_SOAK"))
 KILLS = 300 if SOAK else 12
 SEED = int(os.environ.get("ANAMNESIS_SEED", "20261128"))

@@ -19,7 +19,7 @@ from projections.catalogue import PROJECTIONS
 from tests.adapters.postgres.acts import HERE, ROOT
 from tests.faults.storm import Storm, storm
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 KILLS = 200 if os.environ.get("ANAMNESIS_SOAK") else 12
 TAILING_S = (0.0, 0.3)
 COUNTED = ("registry", "audit")

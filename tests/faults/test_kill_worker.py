@@ -30,7 +30,7 @@ from tests.adapters.dispatch.posting import act
 from tests.adapters.postgres.acts import ROOT
 from tests.conftest import TENANTS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 SOAK = bool(os.environ.get("ANAMNESIS_SOAK"))
 EFFECTS = 100_000 if SOAK else 10_000
 POINTS = ("claimed", "marked", "sent", "reported", "settled")

@@ -16,7 +16,7 @@ from adapters.postgres.writer import LogUnavailable, Writer
 from tests.adapters.postgres.acts import HERE, sealed
 from tests.faults.linear import Op, is_linearizable
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 HISTORIES = 5_000 if os.environ.get("ANAMNESIS_SOAK") else 200
 CLIENTS, EACH = 8, 5
 PATIENCE_S = 0.02

@@ -29,7 +29,7 @@ from tests.api.world import PATIENT, Seedbed, World, inhabited, planted
 from tests.fuzz.canaries import MARK, SENT, Heard, listening, plant
 from tests.fuzz.cases import SENT_KEYS, Case, Seeds, cases, operations, schema_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 CASES = [2_000, pytest.param(50_000, marks=pytest.mark.soak)]
 SEED = int(os.environ.get("ANAMNESIS_SEED", "20261122"))
 HANG_S = 1.0

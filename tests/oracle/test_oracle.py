@@ -19,7 +19,7 @@ from tests.oracle.answers import COMMANDS, READS
 from tests.oracle.asking import KINDS, Asker, Planner
 from tests.oracle.judging import Judge, shares, trail
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 OPERATIONS = [2_000, pytest.param(50_000, marks=pytest.mark.soak)]
 SEED = int(os.environ.get("ANAMNESIS_SEED", "20261122"))
 ROOT = Path(__file__).resolve().parents[2]

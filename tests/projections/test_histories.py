@@ -26,7 +26,7 @@ from tests.contracts.samples import domain_events
 from tests.projections.histories import Happening, History, history
 from tests.projections.recorded import CONTEXT
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 HISTORIES = 1_000
 TOGETHER = 125
 """Histories that happen at the same time."""

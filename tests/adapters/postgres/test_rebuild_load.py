@@ -18,7 +18,7 @@ from projections.catalogue import PROJECTIONS
 from tests.adapters.postgres.acts import HERE, account, do, patient, problem, rows
 from tests.api.world import World, inhabited
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 CONDITIONS = """query Conditions { record { conditions(first: 100) {
   edges { node { code { text } } } } } }"""
 READERS, RELEASES, WRITES, READS = 4, 3, 12, 12

@@ -8,7 +8,7 @@ import pytest
 
 from tests.adapters.proofs.conftest import EVENTS, Logs
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 
 CASES = 150
 ROW = "SELECT * FROM event WHERE tenant = 'riverside' AND position = $1"

@@ -18,7 +18,7 @@ from api.signing import head_file, head_key, signed_anchors
 from tests.adapters.proofs.attacker import TENANT, Attacker
 from tests.adapters.proofs.conftest import EVENTS, Logs, file_records, open_charts
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 SEEDS = 4
 MUTATIONS = 5_000 if os.environ.get("ANAMNESIS_SOAK") else 250
 
