@@ -35,7 +35,7 @@ from domain.results import Analyte, Report, ResultReceived
 
 EVENTS_PER_CHART = 100
 EVENTS_PER_COMMAND = 64
-COMMANDS_AT_ONCE = 16
+COMMANDS_AT_ONCE = 32
 LOINC, SNOMED, UCUM = "http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org"
 EHR = "urn:oid:2.16.840.1.113883.19.5"
 WHEN = Moment("2026-03-11T09:30:00+01:00")
@@ -146,10 +146,14 @@ class Clinic:
         """Append that many events, to whole commands; returns how many."""
         wanted = max(1, events // EVENTS_PER_COMMAND)
         say(f"  writing {wanted * EVENTS_PER_COMMAND:,} events")
-        for start in range(0, wanted, COMMANDS_AT_ONCE):
-            count = min(COMMANDS_AT_ONCE, wanted - start)
-            wishes = [self._wish() for _ in range(count)]
-            await asyncio.gather(*(self._house.log.append(wish) for wish in wishes))
+        left = iter(range(wanted))
+
+        async def appending() -> None:
+            # The next command is made while the ones before are written.
+            for _ in left:
+                await self._house.log.append(self._wish())
+
+        await asyncio.gather(*(appending() for _ in range(COMMANDS_AT_ONCE)))
         return wanted * EVENTS_PER_COMMAND
 
     def _wish(self) -> Append:

@@ -1,9 +1,6 @@
 """`anamnesis audit export` and `anamnesis audit receipt`: files that others check offline."""
 
 import asyncio
-import contextlib
-import hashlib
-import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -11,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from adapters.keys.files import sync_folder
+from api.cli.breach import breach_report
 from api.cli.place import (
     house_at,
     named_operator,
@@ -22,7 +19,7 @@ from api.cli.place import (
 )
 from api.cli.progressing import progress_bar
 from api.cli.selecting import meant, selecting
-from api.exporting import ExportRefused
+from api.cli.writing import NEW_FILE, written
 from api.exporting import export as exported
 from api.exporting import receipt as receipted
 from api.exporting import tile as tiled
@@ -30,22 +27,16 @@ from api.house import open_house
 from domain.audit import Selection
 
 
-def _new(_context: object, _argument: object, file: Path) -> Path:
-    if file.exists():
-        raise click.BadParameter("exists already")
-    return file
-
-
-_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False), callback=_new)
-
-
 @click.group()
 def audit() -> None:
     """Files about the log for people who have no access to it; docs/kit/verify.py checks them."""
 
 
+audit.add_command(breach_report)
+
+
 @audit.command()
-@_FILE
+@NEW_FILE
 @click.option("--tenant", help="Whose log; may be left out where there is one.")
 @selecting
 @click.option("--all", "whole", is_flag=True, help="The whole log.")
@@ -77,14 +68,14 @@ def export(
             who = operator_actor(chosen, operator, reason)
             with progress_bar(f"exporting {chosen}") as moved:
                 async with aclosing(exported(house, about, who, moved)) as lines:
-                    return await _write(file, lines)
+                    return await written(file, lines)
 
     _say(file, asyncio.run(run()), as_json)
 
 
 @audit.command()
 @click.argument("position", type=click.IntRange(min=1))
-@_FILE
+@NEW_FILE
 @click.option("--tenant", help="Whose log; may be left out where there is one.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as a JSON object.")
 @named_operator
@@ -112,7 +103,7 @@ def receipt(
             async def lines() -> AsyncIterator[bytes]:
                 yield await receipted(house, position, who)
 
-            return await _write(file, lines())
+            return await written(file, lines())
 
     _say(file, asyncio.run(run()), as_json)
 
@@ -141,29 +132,6 @@ def tiles(into: Path, tenant: str | None, as_json: bool, folder: Path) -> None:
         click.echo(msgspec.json.encode({"folder": str(into), "events": size}))
     else:
         click.echo(f"{into}: tiles of {size} events")
-
-
-async def _write(file: Path, lines: AsyncIterator[bytes]) -> str:
-    """The SHA-256 of the file, which has its name only when it is whole and on the disk."""
-    draft = file.with_name(f".{file.name}.draft")
-    digest = hashlib.sha256()
-    try:
-        # It says who did what to whose record: for whoever asked for it, and for nobody else yet.
-        descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as written:
-            async for line in lines:
-                written.write(line)
-                digest.update(line)
-            written.flush()
-            os.fsync(written.fileno())
-        draft.replace(file)
-        sync_folder(file.parent)
-    except OSError as error:
-        raise ExportRefused(type(error).__name__) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-    return digest.hexdigest()
 
 
 def _say(file: Path, digest: str, as_json: bool) -> None:
