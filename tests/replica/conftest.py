@@ -96,6 +96,12 @@ async def standby(followed: Standby) -> AsyncIterator[Standby]:
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replica on a busy machine is waited for."""
+    monkeypatch.setattr("adapters.postgres.replica.LAG_SECONDS", 20.0)
+
+
+@pytest.fixture
 def leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replica that failed is asked again at once."""
     monkeypatch.setattr("adapters.postgres.replica.LEAVE_SECONDS", 0.0)

@@ -30,6 +30,7 @@ async def caught_up(mirror: Mirrored) -> None:
                 return
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_is_read_comes_from_the_replica_and_is_on_record(mirror: Mirrored) -> None:
     world = mirror.world
     await caught_up(mirror)
@@ -91,6 +92,7 @@ async def test_a_replica_that_goes_away_and_comes_back_is_no_outage(
     assert await entries(world, "rosa") == expected
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_read_in_the_way_of_what_the_replica_must_replay_goes_on_at_the_primary(
     mirror: Mirrored,
 ) -> None:

@@ -158,7 +158,7 @@ async def test_whoever_holds_the_table_is_waited_for_and_appends_go_on_meanwhile
     await reading.start()
     await reader.fetch("SELECT FROM event")
     making = asyncio.create_task(partition(dsn, PARTS, unmoved))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for turn in range(6):
             await filed(house, 2, 100 + 2 * turn)
             await asyncio.sleep(0.3)
