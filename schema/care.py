@@ -21,7 +21,7 @@ from schema.kernel.paging import (
     place_of,
 )
 from schema.kernel.ruled import field, ruled, said
-from schema.kernel.stated import Stated, stated
+from schema.kernel.stated import Stated
 from schema.kernel.values import Concept, Moment
 from schema.registry import Patient
 
@@ -44,8 +44,9 @@ class Visit(Stated):
         """From a row document."""
         body: VisitRow = row.body
         visit = body.visit
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             status=visit.status,
             kind=visit.kind.code if visit.kind else None,
             types=[Concept.of(kind) for kind in visit.types],
@@ -84,8 +85,9 @@ class CareTeam(Stated):
         """From a row document."""
         body: TeamRow = row.body
         team = body.team
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             kind=team.kind,
             name=team.name,
             status=team.status,
@@ -125,8 +127,9 @@ class Order(Stated):
         """From a row document."""
         body: OrderRow = row.body
         order = body.order
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             code=Concept.of(order.concept),
             status=order.status,
             waiting=row.kind == WAITING,

@@ -7,7 +7,7 @@ from domain.kernel.readmodel import Row
 from projections.coverage import ClaimRow, PolicyRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
-from schema.kernel.stated import Stated, stated
+from schema.kernel.stated import Stated
 from schema.kernel.values import Concept, Moment
 
 view = ruled(coverage.view)
@@ -39,8 +39,9 @@ class Policy(Stated):
         """From a row document."""
         body: PolicyRow = row.body
         policy = body.policy
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             status=policy.status,
             type=Concept.maybe(policy.kind),
             member=policy.member,
@@ -70,8 +71,9 @@ class Claim(Stated):
         """From a row document."""
         body: ClaimRow = row.body
         claim = body.claim
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             form=claim.form,
             status=claim.status,
             type=Concept.maybe(claim.kind),

@@ -7,7 +7,7 @@ from domain.kernel.readmodel import Row
 from projections.prescriptions import OrderRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
-from schema.kernel.stated import Stated, stated
+from schema.kernel.stated import Stated
 from schema.kernel.values import Concept, Moment, Quantity
 
 
@@ -36,8 +36,9 @@ class Medication(Stated):
         """From a row document."""
         body: OrderRow = row.body
         order = body.order
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             kind=order.kind,
             code=Concept.of(order.medication),
             start=Moment.maybe(order.effective.start if order.effective else None),

@@ -9,7 +9,7 @@ from domain.kernel.readmodel import Row
 from projections.results import AnalyteRow, ResultRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
-from schema.kernel.stated import Stated, stated
+from schema.kernel.stated import Stated
 from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange
 
 view = ruled(results.view)
@@ -53,8 +53,9 @@ class LabReport(Stated):
         """From a row document."""
         body: ResultRow = row.body
         report = body.report
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             code=Concept.of(report.concept),
             status=report.status,
             effective=Moment.maybe(report.effective),
@@ -82,8 +83,9 @@ class TrendPoint(Stated):
         """From a row document."""
         body: AnalyteRow = row.body
         analyte = body.analyte
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             code=Concept.of(analyte.concept),
             report=Concept.of(body.report),
             status=analyte.status,

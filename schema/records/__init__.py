@@ -13,7 +13,7 @@ from domain.records import Observation as ObservationFact
 from projections.records import FactRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
-from schema.kernel.stated import Stated, stated
+from schema.kernel.stated import Stated
 from schema.kernel.values import Concept, Moment, Quantity, ReferenceRange, why_absent
 
 view = ruled(records.view)
@@ -36,8 +36,9 @@ class Condition(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(ConditionFact, body.fact.condition)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             code=Concept.of(fact.concept),
             clinical_status=fact.clinical_status,
             verification_status=fact.verification_status,
@@ -70,8 +71,9 @@ class Allergy(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(AllergyFact, body.fact.allergy)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             code=Concept.of(fact.concept),
             clinical_status=fact.clinical_status,
             criticality=fact.criticality,
@@ -100,8 +102,9 @@ class Immunization(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(ImmunizationFact, body.fact.immunization)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             vaccine=Concept.of(fact.vaccine),
             status=fact.status,
             given=Moment.maybe(fact.given),
@@ -140,8 +143,9 @@ class Observation(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(ObservationFact, body.fact.observation)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             code=Concept.of(fact.concept),
             categories=list(fact.categories),
             status=fact.status,

@@ -9,7 +9,7 @@ from domain.kernel.readmodel import Row
 from projections.records import FactRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
-from schema.kernel.stated import Stated, stated
+from schema.kernel.stated import Stated
 from schema.kernel.values import Concept, Moment, Quantity
 
 view = ruled(records.view)
@@ -79,8 +79,9 @@ class Procedure(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.Procedure, body.fact.procedure)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             code=Concept.of(fact.concept),
             status=fact.status,
             start=Moment.maybe(fact.performed.start if fact.performed else None),
@@ -110,8 +111,9 @@ class Document(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.Document, body.fact.document)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             type=Concept.of(fact.concept),
             status=fact.status,
             doc_status=fact.document_status,
@@ -148,8 +150,9 @@ class Note(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.Note, body.fact.note)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             type=Concept.of(fact.concept),
             status=fact.status,
             start=Moment.maybe(fact.period.start if fact.period else None),
@@ -178,8 +181,9 @@ class CarePlan(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.CarePlan, body.fact.care_plan)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             title=fact.title,
             status=fact.status,
             intent=fact.intent,
@@ -210,8 +214,9 @@ class Goal(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.Goal, body.fact.goal)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             description=Concept.of(fact.concept),
             status=fact.status,
             achievement=fact.achievement,
@@ -246,8 +251,9 @@ class Device(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.Device, body.fact.device)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             type=Concept.of(fact.concept),
             use=fact.use,
             status=fact.status,
@@ -276,8 +282,9 @@ class Provenance(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.Provenance, body.fact.provenance)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             activity=Concept.maybe(fact.activity),
             agents=[ProvenanceAgent(name=one.name, role=one.role) for one in fact.agents],
             reasons=[Concept.of(one) for one in fact.reasons],
@@ -301,8 +308,9 @@ class ImagingStudy(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.ImagingStudy, body.fact.imaging_study)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             status=fact.status,
             procedures=[Concept.of(one) for one in fact.procedures],
             description=fact.description,

@@ -9,7 +9,7 @@ from domain.kernel.readmodel import Row
 from projections.records import FactRow
 from schema.kernel.context import SchemaContext
 from schema.kernel.ruled import ruled, said
-from schema.kernel.stated import Stated, stated
+from schema.kernel.stated import Stated
 from schema.kernel.values import Concept, Moment
 
 view = ruled(records.view)
@@ -47,8 +47,9 @@ class FamilyHistory(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.FamilyHistory, body.fact.family_history)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             relationship=Concept.of(fact.relationship),
             status=fact.status,
             name=fact.name,
@@ -72,8 +73,9 @@ class Flag(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.Flag, body.fact.flag)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             code=Concept.of(fact.concept),
             status=fact.status,
             categories=[Concept.of(one) for one in fact.categories],
@@ -96,8 +98,9 @@ class RelatedPerson(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.RelatedPerson, body.fact.related_person)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             name=fact.name,
             relationships=[Concept.of(one) for one in fact.relationships],
             telecoms=list(fact.telecoms),
@@ -118,8 +121,9 @@ class FilledForm(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.Answers, body.fact.answers)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             form=fact.form,
             status=fact.status,
             answers=[
@@ -143,8 +147,9 @@ class RiskAssessment(Stated):
         """From a row document."""
         body: FactRow = row.body
         fact = cast(records.RiskAssessment, body.fact.risk)
-        return cls(
-            **stated(context, row),
+        return cls.stating(
+            context,
+            row,
             code=Concept.maybe(fact.concept),
             status=fact.status,
             predictions=[
