@@ -4,6 +4,7 @@ Events never change, so a copy made in runs is right for ever: what is left for 
 the tables change places are the newest events. A copy that was interrupted goes on where it was.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
@@ -14,6 +15,8 @@ RUN: Final = 20_000
 """Events of one transaction of the copy."""
 LOCK_SECONDS: Final = 2
 """How long appends may be held up by a switch that waits for others; then it is tried again."""
+PAUSE_SECONDS: Final = 5.0
+"""How long appends then have before the next try."""
 MOST: Final = 256
 COPY: Final = "event_apart"
 Moved = Callable[[int, int], None]
@@ -187,7 +190,7 @@ async def _switched(connection: asyncpg.Connection, copy: _Copy) -> dict[str, in
                 await _change_places(connection)
                 return heads
         except asyncpg.LockNotAvailableError:
-            continue
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _change_places(connection: asyncpg.Connection) -> None:

@@ -31,8 +31,9 @@ REPLAYED = """SELECT coalesce(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0'), 
   WHERE pg_is_in_recovery()"""
 IDENTITY = """SELECT (SELECT system_identifier FROM pg_control_system())::text,
   (SELECT oid FROM pg_database WHERE datname = current_database())::text"""
-GONE = (*AWAY, asyncpg.SerializationError, asyncpg.QueryCanceledError)
-"""Also a statement that stood in the way of what the replica had to replay."""
+GONE = (*AWAY, asyncpg.PostgresError)
+"""Whatever a replica says: a statement that stood in the way of what it had to replay, a role that
+may not sign in there. What is wrong with a statement itself, the primary says again."""
 _log = structlog.get_logger("anamnesis.replica")
 
 
@@ -51,12 +52,19 @@ class _Together:
     async def __call__(self) -> int:
         if self._next is None:
             self._next = asyncio.create_task(self._send(), name="replica-position")
+            self._next.add_done_callback(_seen)
         return await asyncio.shield(self._next)
 
     async def _send(self) -> int:
         async with self._turn:
             self._next = None
             return await self._ask()
+
+
+def _seen(asked: "asyncio.Task[int]") -> None:
+    """Whoever asked may have given up waiting."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 class Replica:

@@ -118,7 +118,11 @@ async def test_a_read_in_the_way_of_what_the_replica_must_replay_goes_on_at_the_
 async def test_only_a_replica_of_this_very_database_is_read(
     seedbed: Seedbed, standby: Standby, tmp_path: Path
 ) -> None:
-    others = {"itself": seedbed.postgres.dsn(), "another": standby.dsn(seedbed.postgres.dsn())}
+    others = {
+        "itself": seedbed.postgres.dsn(),
+        "another": standby.dsn(seedbed.postgres.dsn()),
+        "none": standby.dsn("postgresql:///nothing"),
+    }
     for name, dsn in others.items():
         async with AsyncExitStack() as stack:
             folder = tmp_path / name

@@ -152,6 +152,7 @@ async def test_whoever_holds_the_table_is_waited_for_and_appends_go_on_meanwhile
     house: House, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(partitioning, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(partitioning, "PAUSE_SECONDS", 0.1)
     await filed(house, 4)
     reader = await asyncpg.connect(dsn)
     reading = reader.transaction()
