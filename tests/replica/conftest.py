@@ -71,7 +71,7 @@ async def seedbed(
     return await sow(postgres, tmp_path_factory.mktemp("seedbed"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def followed(
     seedbed: Seedbed, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Standby]:
