@@ -19,11 +19,11 @@ def given_chart(_context: object, _option: object, given: str | None) -> str | N
         raise click.BadParameter("a chart is chart_... or the UUID of its stream") from None
 
 
-async def revealed(house: House, tenant: str, chart: str) -> str:
+async def revealed(house: House, tenant: str, given: str, kind: str = "chart") -> str:
     """The stream of a chart given by its opaque id. Raises a usage error for none of ours."""
-    if not chart.startswith("chart_"):
-        return chart
+    if not given.startswith(f"{kind}_"):
+        return given
     try:
-        return (await ids_of(house, tenant)).reveal("chart", chart)
+        return (await ids_of(house, tenant)).reveal(kind, given)
     except NotFound:
-        raise click.UsageError("this chart is none of the tenant's ids") from None
+        raise click.UsageError(f"this {kind} is none of the tenant's ids") from None

@@ -28,7 +28,7 @@ _OPTIONS = (
     click.option(
         "--chart", callback=given_chart, help="Only about this chart (chart_... or stream id)."
     ),
-    click.option("--actor", help="Only events by this actor."),
+    click.option("--actor", help="Only events by this actor (account_..., stream id, operator)."),
     click.option("--stream", type=click.UUID, help="Only events of this stream."),
     click.option("--since", type=_MOMENTS, callback=_utc, help="From then; UTC without a zone."),
     click.option("--until", type=_MOMENTS, callback=_utc, help="Before; UTC without a zone."),
@@ -52,7 +52,10 @@ def selecting(command: F) -> F:
 
 
 async def meant(house: House, tenant: str, selection: Selection) -> Selection:
-    """The selection with the chart's stream. Raises a usage error for an id of nobody."""
-    if selection.chart is None:
-        return selection
-    return replace(selection, chart=await revealed(house, tenant, selection.chart))
+    """The selection with the streams of chart and account. Raises a usage error for nobody's id."""
+    chart, actor = selection.chart, selection.actor
+    if chart is not None:
+        chart = await revealed(house, tenant, chart)
+    if actor is not None:
+        actor = await revealed(house, tenant, actor, "account")
+    return replace(selection, chart=chart, actor=actor)
