@@ -19,6 +19,10 @@ LINES = {
         "dashboard on record, 8 connections",
     ],
     "importing": ["import of FHIR bundles"],
+    "partitions": [
+        "append, 64 clients, 16 partitions",
+        "load a stream of one or two events, 8 at a time, 16 partitions",
+    ],
 }
 
 
