@@ -11,7 +11,8 @@ import structlog
 from adapters.keys.tree import KeyTree
 from adapters.postgres.away import CONNECT_SECONDS
 from adapters.postgres.incoming import Incoming, Opening, Span, head_of, prepare, read
-from adapters.postgres.replica import GONE
+from adapters.postgres.pools import WORK_SECONDS
+from adapters.postgres.replica import GONE, IDENTITY, REPLAYED, NoReplica
 
 LAG_SECONDS: Final = 60.0
 """How long a rebuild waits for a replica to have the events of a segment."""
@@ -38,11 +39,11 @@ class Apart:
         """As `incoming.read`. The primary's connection is in a prepared transaction."""
         if self._dsn is not None:
             try:
-                replica = await self._reaching(tenant, span.until)
+                replica = await self._reaching(primary, tenant, span.until)
                 async with replica.transaction(readonly=True):
                     await prepare(replica, tenant)
                     return await read(replica, tenant, span, projections, keys)
-            except GONE as error:
+            except (NoReplica, *GONE) as error:
                 _log.warning("replica.left", error=type(error).__name__, tenant=tenant)
                 self._leave()
         return await read(primary, tenant, span, projections, keys)
@@ -52,10 +53,17 @@ class Apart:
             self._replica.terminate()
         self._dsn, self._replica = None, None
 
-    async def _reaching(self, tenant: str, position: int) -> asyncpg.Connection:
-        """The replica once it has this position. Raises TimeoutError."""
+    async def _reaching(
+        self, primary: asyncpg.Connection, tenant: str, position: int
+    ) -> asyncpg.Connection:
+        """The replica once it has this position. Raises NoReplica and TimeoutError."""
         if self._replica is None:
-            self._replica = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
+            self._replica = await asyncpg.connect(
+                self._dsn, timeout=CONNECT_SECONDS, command_timeout=WORK_SECONDS
+            )
+            same = await self._replica.fetchrow(IDENTITY) == await primary.fetchrow(IDENTITY)
+            if not same or await self._replica.fetchval(REPLAYED) is None:
+                raise NoReplica
         deadline = time.monotonic() + LAG_SECONDS
         while self._heads.get(tenant, 0) < position:
             async with self._replica.transaction(readonly=True):

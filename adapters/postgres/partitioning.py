@@ -15,6 +15,9 @@ RUN: Final = 20_000
 """Events of one transaction of the copy."""
 LOCK_SECONDS: Final = 2
 """How long appends may be held up by a switch that waits for others; then it is tried again."""
+HELD: Final = f"""SET LOCAL lock_timeout = '{LOCK_SECONDS}s';
+  SET LOCAL idle_in_transaction_session_timeout = '10s'"""
+"""A console that is stopped, or that loses its network, lets appends go on."""
 PAUSE_SECONDS: Final = 5.0
 """How long appends then have before the next try."""
 MOST: Final = 256
@@ -133,10 +136,10 @@ class _Copy:
             rows = await self._connection.fetch(
                 f"SELECT tenant, count(*) AS events, max(position) AS last FROM {COPY} GROUP BY 1"
             )
+        self._reached = {row["tenant"]: row["last"] for row in rows}
         for row in rows:
             if row["events"] != row["last"]:
                 raise CopyIncomplete(row["tenant"])
-            self._reached[row["tenant"]] = row["last"]
 
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
@@ -162,6 +165,14 @@ class _Copy:
                 self._tell(heads)
         return heads
 
+    async def catch_up(self) -> None:
+        """Copy until what came while it was copied is no more than a run."""
+        while True:
+            before = sum(self._reached.values())
+            await self.go_on()
+            if sum(self._reached.values()) - before <= RUN:
+                return
+
     async def _run(self, tenant: str, until: int) -> None:
         after = self._reached.get(tenant, 0)
         async with self.writing():
@@ -181,15 +192,18 @@ class _Copy:
 async def _switched(connection: asyncpg.Connection, copy: _Copy) -> dict[str, int]:
     """Copy what came meanwhile, with appends held up, and let the tables change places."""
     while True:
-        await copy.go_on()
+        await copy.catch_up()
         try:
             async with connection.transaction():
-                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-                await connection.execute("LOCK TABLE public.event IN ACCESS EXCLUSIVE MODE")
+                await connection.execute(HELD)
+                # The copy and its partitions, too: nothing that follows waits for anybody.
+                await connection.execute(f"LOCK TABLE public.event, public.{COPY}")
                 heads = await copy.go_on()
                 await _change_places(connection)
                 return heads
         except asyncpg.LockNotAvailableError:
+            # What was copied in there is not there any more.
+            await copy.begin()
             await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -29,7 +29,9 @@ WRITTEN = """SELECT pg_wal_lsn_diff(coalesce(
     pg_current_wal_flush_lsn()), '0/0')::bigint"""
 REPLAYED = """SELECT coalesce(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0'), -1)::bigint
   WHERE pg_is_in_recovery()"""
+# With the timeline: after a failover a standby of the old primary is at positions of its own.
 IDENTITY = """SELECT (SELECT system_identifier FROM pg_control_system())::text,
+  (SELECT timeline_id FROM pg_control_checkpoint())::text,
   (SELECT oid FROM pg_database WHERE datname = current_database())::text"""
 GONE = (*AWAY, asyncpg.PostgresError)
 """Whatever a replica says: a statement that stood in the way of what it had to replay, a role that
@@ -80,7 +82,7 @@ class Replica:
     ) -> None:
         self._pool, self._primary = pool, primary
         self._there, self._here = there, here
-        self._replayed = -1
+        self._replayed, self._written = -1, -1
         self._left_until = 0.0
         self._is_ours = False
         self._ask_written = _Together(lambda: here.fetchval(WRITTEN))
@@ -104,6 +106,10 @@ class Replica:
         if time.monotonic() < self._left_until:
             return False
         written = await self._ask_written()
+        if written < self._written:
+            # Another server answers as the primary now.
+            self._replayed, self._is_ours = -1, False
+        self._written = written
         deadline = time.monotonic() + LAG_SECONDS
         try:
             async with asyncio.timeout(LAG_SECONDS * 2):

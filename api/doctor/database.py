@@ -123,7 +123,10 @@ async def _append_only(at: Surgery) -> Seen:
 
 async def _trigger(at: Surgery) -> Seen:
     enabled = await at.owner.fetchval(
-        "SELECT bool_and(tgenabled <> 'D') FROM pg_trigger WHERE tgname = 'event_is_immutable'"
+        "SELECT bool_and(EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.relid"
+        " AND t.tgname = 'event_is_immutable' AND t.tgenabled <> 'D'))"
+        " FROM (SELECT 'public.event'::regclass AS relid"
+        " UNION SELECT relid FROM pg_partition_tree('public.event')) p"
     )
     return expect(bool(enabled), "armed", "the trigger on event is gone or disabled")
 

@@ -61,14 +61,28 @@ async def test_a_replica_that_does_not_answer_does_not_end_a_rebuild(mirror: Mir
     assert await found(house, records.PROJECTION) == before
 
 
+async def test_a_server_that_is_no_replica_is_not_read(mirror: Mirrored, standby: Standby) -> None:
+    house = mirror.world.house
+    primary = await asyncpg.connect(house.settings.role_dsn("projector"))
+    try:
+        for dsn in (house.settings.dsn, standby.dsn(standby.primary.dsn())):
+            log = Apart(dsn)
+            async with primary.transaction():
+                await prepare(primary, HERE)
+                span = Span(0, 10, 100)
+                _, reached = await log.read(primary, HERE, span, [records.PROJECTION], house.keys)
+            assert reached == 10
+            assert log._replica is None
+    finally:
+        await primary.close()
+
+
 async def test_no_event_is_left_out_where_the_replica_is_behind(
     mirror: Mirrored, standby: Standby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = mirror.world.house
     await standby.pause()
     monkeypatch.setattr("adapters.postgres.apart.LAG_SECONDS", 0.0)
-    patient = mirror.world.seeded.charts["rosa"]
-    assert patient
     await mirror.world.newcomer("late")
     head = await mirror.world.head()
     log = Apart(house.settings.replica_dsn("projector"))

@@ -17,6 +17,7 @@ from adapters.postgres.partitioning import (
 )
 from adapters.postgres.verification import verify
 from api.cli import main
+from api.cli.doctor import diagnoses
 from api.house import House, open_house
 from api.settings import Settings
 from tests.adapters.postgres.acts import HERE, THERE, assert_sound, damage, do, patient, rows
@@ -135,6 +136,11 @@ async def test_it_has_every_guard_that_the_table_had_and_each_partition_is_close
         for change in (f"DELETE FROM {name}", f"UPDATE {name} SET type = ''", f"TRUNCATE {name}"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="immutable"):
                 await rows(dsn, change)
+    trigger = {one.check: one for one in await diagnoses(house.settings)}["immutability"]
+    assert trigger.verdict == "ok"
+    await damage(dsn, f"DROP TRIGGER event_is_immutable ON {parts[1]}")
+    trigger = {one.check: one for one in await diagnoses(house.settings)}["immutability"]
+    assert trigger.verdict == "failure"
     for role in ("api", "projector", "worker", "auditor", "tool"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await rows(house.settings.role_dsn(role), f"SELECT FROM {parts[0]}")
@@ -151,7 +157,7 @@ async def test_a_log_with_a_gap_stays_as_it_is(house: House, dsn: str) -> None:
 async def test_whoever_holds_the_table_is_waited_for_and_appends_go_on_meanwhile(
     house: House, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partitioning, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(partitioning, "HELD", "SET LOCAL lock_timeout = '1s'")
     monkeypatch.setattr(partitioning, "PAUSE_SECONDS", 0.1)
     await filed(house, 4)
     reader = await asyncpg.connect(dsn)
@@ -168,6 +174,68 @@ async def test_whoever_holds_the_table_is_waited_for_and_appends_go_on_meanwhile
     await reader.close()
     await making
     assert [await assert_sound(dsn, tenant) for tenant in (HERE, THERE)] == [24, 24]
+
+
+@pytest.mark.parametrize("held", ["event", "event_apart", "event_apart_0", "event_apart_3"])
+async def test_no_event_is_left_out_whatever_lock_a_try_to_switch_did_not_get(
+    house: House, dsn: str, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    monkeypatch.setattr(partitioning, "HELD", "SET LOCAL lock_timeout = '300ms'")
+    monkeypatch.setattr(partitioning, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(partitioning, "RUN", 10)
+    await filed(house, 10)
+    owner = await asyncpg.connect(dsn)
+    await partitioning._prepare(owner, PARTS)
+    reading = owner.transaction()
+    await reading.start()
+    await owner.fetch(f"SELECT FROM {held}")
+    catch_up = partitioning._Copy.catch_up
+    tries = 0
+
+    async def and_more(copy: partitioning._Copy) -> None:
+        # Events that come between a pass and the lock are copied while the lock is held.
+        nonlocal tries
+        await catch_up(copy)
+        tries += 1
+        await filed(house, 2, 100 * tries)
+        if tries == 3:
+            await reading.rollback()
+
+    monkeypatch.setattr(partitioning._Copy, "catch_up", and_more)
+    async with asyncio.timeout(60):
+        events = await partition(dsn, PARTS, unmoved)
+    await owner.close()
+    assert tries >= 3
+    lengths = [await assert_sound(dsn, tenant) for tenant in (HERE, THERE)]
+    assert sum(lengths) == sum(events.values()) == 3 * (10 + 2 * tries)
+
+
+async def test_a_copy_under_the_lock_that_is_undone_is_made_again(
+    house: House, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitioning, "PAUSE_SECONDS", 0.0)
+    await filed(house, 6)
+    change, catch_up = partitioning._change_places, partitioning._Copy.catch_up
+    tries = 0
+
+    async def refused_once(connection: asyncpg.Connection) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise asyncpg.LockNotAvailableError("somebody else was first")
+        await change(connection)
+
+    async def and_more(copy: partitioning._Copy) -> None:
+        await catch_up(copy)
+        if tries == 0:
+            await filed(house, 4, 100)
+
+    monkeypatch.setattr(partitioning, "_change_places", refused_once)
+    monkeypatch.setattr(partitioning._Copy, "catch_up", and_more)
+    events = await partition(dsn, PARTS, unmoved)
+    assert tries == 2
+    assert sum([await assert_sound(dsn, tenant) for tenant in (HERE, THERE)]) == 30
+    assert sum(events.values()) == 30
 
 
 async def test_the_command_says_what_it_did_and_what_is_wrong(
