@@ -12,6 +12,7 @@ from adapters.embedded import EmbeddedPostgres, start_postgres
 from adapters.postgres.migrate import add_tenant, migrate
 from api.house import House, open_house, projecting
 from api.settings import Settings
+from tests.api.world import Seedbed, sow
 
 TENANTS = ("riverside", "lakeside")
 
@@ -51,6 +52,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
         for tenant in TENANTS:
             add_tenant(template, tenant)
         yield server
+
+
+@pytest.fixture(scope="session")
+async def seedbed(
+    anyio_backend: str, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Seedbed:
+    """The story people in a database that serves as a template."""
+    assert anyio_backend == "asyncio"
+    return await sow(postgres, tmp_path_factory.mktemp("seedbed"))
 
 
 @pytest.fixture

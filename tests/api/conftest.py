@@ -5,17 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.embedded import EmbeddedPostgres
-from tests.api.world import Seedbed, World, living_world, sow
-
-
-@pytest.fixture(scope="session")
-async def seedbed(
-    anyio_backend: str, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> Seedbed:
-    """The story people in a database that serves as a template."""
-    assert anyio_backend == "asyncio"
-    return await sow(postgres, tmp_path_factory.mktemp("seedbed"))
+from tests.api.world import Seedbed, World, living_world
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import pytest
 from tests.api.test_cli import NAMED, Console
 from tests.api.test_cli import peopled as peopled
 from tests.api.test_cli_heads import sign
-from tests.faults.conftest import seedbed as seedbed
 
 KIT = Path(__file__).parents[2] / "docs" / "kit" / "verify.py"
 HERE = ("--tenant", "riverside", *NAMED)

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import seedbed
 from tests.api.test_cli import NAMED, Console, peopled
 from tests.api.test_cli_keeping import chart
 from tests.peers.conftest import ROOT
 
-__all__ = ["peopled", "seedbed"]
+__all__ = ["peopled"]
 pytestmark = pytest.mark.peers
 TENANT = ("--tenant", "riverside")
 

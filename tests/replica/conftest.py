@@ -11,9 +11,8 @@ import pytest
 
 from adapters.backup import base_backup
 from adapters.embedded import EmbeddedPostgres, start_postgres
-from adapters.postgres.replica import Replica
 from api.house import open_house, projecting
-from tests.api.world import Seedbed, World, inhabited, planted, sow
+from tests.api.world import Seedbed, World, inhabited, planted
 
 
 @dataclass(slots=True)
@@ -60,15 +59,6 @@ class Standby:
     async def resume(self) -> None:
         """It catches up."""
         await self.does("SELECT pg_wal_replay_resume()")
-
-
-@pytest.fixture(scope="session")
-async def seedbed(
-    anyio_backend: str, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> Seedbed:
-    """The story people in a database that serves as a template."""
-    assert anyio_backend == "asyncio"
-    return await sow(postgres, tmp_path_factory.mktemp("seedbed"))
 
 
 @pytest.fixture(scope="package")
@@ -131,8 +121,8 @@ async def mirrored(
     house = await stack.enter_async_context(open_house(replace(settings, replica=dsn)))
     await stack.enter_async_context(projecting(house))
     world = await stack.enter_async_context(inhabited(house, seedbed.seeded, folder))
-    assert isinstance(house.rows, Replica)
-    return Mirrored(world, house.rows.reads)
+    assert house.replica is not None
+    return Mirrored(world, house.replica.reads)
 
 
 @pytest.fixture
