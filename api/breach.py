@@ -1,12 +1,11 @@
-"""Whom to tell of a breach: the patients whose records somebody saw, and what was shown of them.
+"""Whom to tell of a breach: the charts that somebody saw, and what was shown of them.
 
 What 45 CFR 164.404(c) and 164.408 ask for: whose information, of which types, when, and how to
 reach them. It is worked out from looks on record alone, so it is as complete as these are.
 """
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -16,21 +15,19 @@ from adapters.postgres.trail import Trail
 from api.house import House
 from api.looks import Looks
 from api.permits import Permits
+from api.selected import positions_of, put_on_record
 from domain import audit
-from domain.audit import AuditReplayed, ListViewed, RecordReplay, RecordsViewed, Selection
+from domain.audit import AuditReplayed, ListViewed, RecordsViewed, Selection
 from domain.kernel.command import Stream
 from domain.kernel.context import Actor
 from domain.kernel.event import Recorded
 from domain.kernel.log import fold
-from domain.kernel.perform import Request
 from domain.registry import Chart, Demographics
 from projections import registry
 
 OPERATION: Final = "audit breach"
-TRAIL_SECONDS: Final = 60.0
 PORTION: Final = 500
 TYPES: Final = frozenset(kind.type_name for kind in (RecordsViewed, ListViewed, AuditReplayed))
-_FACT: Final = "what, when, status, who stated it"
 FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "registry.demographics": "names, birth date, sex, languages, telephone and e-mail,"
@@ -73,7 +70,7 @@ Moved = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Affected:
-    """A patient whose record was seen: `looks` at `records`, by these named reads, then."""
+    """A chart that was seen: `looks` at `records`, by these named reads, then."""
 
     chart: str
     first: datetime
@@ -82,7 +79,7 @@ class Affected:
     panels: set[str] = field(default_factory=set)
     records: set[str] = field(default_factory=set)
     demographics: Demographics | None = None
-    """As known now; None where they are erased."""
+    """As known now; None where nothing is known, as of the erased."""
 
     @property
     def fields(self) -> list[str]:
@@ -92,7 +89,7 @@ class Affected:
 
 @dataclass(slots=True)
 class Breach:
-    """The patients, the one who was affected last first; and looks that name no patient."""
+    """The charts, the one that was seen last first; and looks that name no chart."""
 
     affected: list[Affected]
     looks: int
@@ -126,23 +123,19 @@ async def breach(house: House, suspect: Suspect, who: Actor, moved: Moved) -> Br
     """
     looks = Looks(who, OPERATION, str(uuid4()))
     permit = await Permits(house, who, looks).of_organization(audit.view_trail, None)
+    positions = await positions_of(house, suspect.selection, who, TYPES)
+    await put_on_record(house, suspect.text, positions, who, suspect.selection.chart)
     trail = Trail(house.auditor, house.keys, who.tenant)
-    head = await trail.head()
-    await house.progress.reach(who.tenant, head, ["audit"], seconds=TRAIL_SECONDS)
-    upto = min(head, suspect.selection.upto or head)
-    chosen = replace(suspect.selection, upto=upto)
-    positions = await trail.positions(chosen, types=TYPES)
-    await _record(house, suspect, who, positions)
     found, done = Breach([], 0, {}), 0
-    patients: dict[str, Affected] = {}
+    charts: dict[str, Affected] = {}
     for start in range(0, len(positions), PORTION):
         events = await trail.events(positions[start : start + PORTION])
         for recorded in events:
             if recorded in suspect:
-                _add(found, patients, recorded, suspect.selection.chart)
+                _add(found, charts, recorded, suspect.selection.chart)
         done += len(events)
         moved(done, len(positions))
-    found.affected = sorted(patients.values(), key=lambda one: (one.last, one.chart), reverse=True)
+    found.affected = sorted(charts.values(), key=lambda one: (one.last, one.chart), reverse=True)
     panel = registry.demographics
     async for one in _named(house, who.tenant, found.affected):
         looks.listed(one.chart, permit.basis, audit.view_trail.name, panel.name, [one.chart])
@@ -151,16 +144,14 @@ async def breach(house: House, suspect: Suspect, who: Actor, moved: Moved) -> Br
     return found
 
 
-def _add(
-    found: Breach, patients: dict[str, Affected], recorded: Recorded, only: str | None
-) -> None:
+def _add(found: Breach, charts: dict[str, Affected], recorded: Recorded, only: str | None) -> None:
     found.looks += 1
     seen = False
     for chart, panels, records in _shown(recorded):
         seen = True
         if only in (None, chart):
             at = recorded.committed_at
-            one = patients.setdefault(chart, Affected(chart, at, at))
+            one = charts.setdefault(chart, Affected(chart, at, at))
             one.first, one.last = min(one.first, at), max(one.last, at)
             one.looks += 1
             one.panels.update(panels)
@@ -172,35 +163,23 @@ def _add(
 
 
 def _shown(recorded: Recorded) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
-    """Chart, named reads and records of each patient that an event says was shown."""
+    """Chart, named reads and records of each chart that an event says was shown."""
     match recorded.event:
         case RecordsViewed(chart=str() as chart, panels=panels, records=records):
             yield chart, panels, records
         case ListViewed(panels=panels, entries=entries):
             for entry in entries:
                 yield entry.chart, panels, entry.records
-        case AuditReplayed() if recorded.header.chart is not None:
-            yield recorded.header.chart, ("audit.trail",), ()
+        case _ if recorded.header.chart is not None:
+            # A replay shows the trail; of a look whose body is erased nobody knows what it showed.
+            shown = isinstance(recorded.event, AuditReplayed)
+            yield recorded.header.chart, ("audit.trail",) if shown else (), ()
 
 
-async def _record(house: House, suspect: Suspect, who: Actor, positions: Sequence[int]) -> None:
-    wish = RecordReplay(
-        trail=audit.trail_of(who, house.log.now()),
-        selection=suspect.text,
-        count=len(positions),
-        chart=suspect.selection.chart,
-        first=positions[0] if positions else None,
-        last=positions[-1] if positions else None,
-    )
-    await house.do(Request(command=wish, actor=who, key=os.urandom(16).hex()))
-
-
-async def _named(
-    house: House, tenant: str, patients: Sequence[Affected]
-) -> AsyncIterator[Affected]:
-    """Each patient, with what is known of them now; those without are left out."""
-    for start in range(0, len(patients), PORTION):
-        few = patients[start : start + PORTION]
+async def _named(house: House, tenant: str, charts: Sequence[Affected]) -> AsyncIterator[Affected]:
+    """Each chart, with what is known of it now; those of which nothing is are left out."""
+    for start in range(0, len(charts), PORTION):
+        few = charts[start : start + PORTION]
         streams = [Stream(fold=Chart, id=one.chart, chart=one.chart) for one in few]
         recall = await house.log.recall(tenant, b"", b"", streams)
         for one, stream, loaded in zip(few, streams, recall.streams, strict=True):

@@ -6,17 +6,15 @@ it, so that also the newest events are proven.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 
 from adapters.heads import HeadSigner
 from adapters.heads.tiling import TileFolder
 from adapters.postgres.exporting import LogUpTo, context_hash
-from adapters.postgres.trail import Trail
 from adapters.proofs.exports import (
     FORMAT,
     RECEIPT,
@@ -29,14 +27,12 @@ from adapters.proofs.notes import Checkpoint, Note, NoteKey, NoteRefused, NoteUn
 from adapters.proofs.paths import Leaves, consistency_path
 from adapters.proofs.receipts import Receipt
 from api.house import House
+from api.selected import TRAIL_SECONDS, positions_of, put_on_record
 from api.signing import head_file, head_key, head_signer
-from domain import audit
-from domain.audit import RecordReplay, Selection
+from domain.audit import Selection
 from domain.kernel.context import Actor
-from domain.kernel.perform import Request
 
 MOST_HEADS = 64
-TRAIL_SECONDS = 60
 TURN_SECONDS = 0.05
 Moved = Callable[[int, int], None]
 
@@ -72,7 +68,7 @@ async def export(
     """
     positions = None if selection is None else await _positions(house, selection, who)
     what, chart = (selection.text, selection.chart) if selection else ("all", None)
-    await _record(house, what, positions, who, chart)
+    await put_on_record(house, f"export {what}", positions or (), who, chart)
     signed = await _signed(house, who.tenant)
     count = signed.size if positions is None else len(positions)
     tree = None if positions is None else await signed.log.tree()
@@ -103,7 +99,7 @@ async def export(
 
 async def receipt(house: House, position: int, who: Actor) -> bytes:
     """The receipt of one event. Raises as `export`."""
-    await _record(house, f"receipt of {position}", [position], who)
+    await put_on_record(house, f"export receipt of {position}", [position], who)
     signed = await _signed(house, who.tenant)
     if not 0 < position <= signed.size:
         raise NothingToExport(str(position))
@@ -144,27 +140,10 @@ async def tile(house: House, tenant: str, folder: Path, moved: Moved) -> int:
 
 
 async def _positions(house: House, selection: Selection, who: Actor) -> list[int]:
-    trail = Trail(house.auditor, house.keys, who.tenant)
-    head = await trail.head()
-    await house.progress.reach(who.tenant, head, ["audit"], seconds=TRAIL_SECONDS)
-    positions = await trail.positions(replace(selection, upto=min(head, selection.upto or head)))
+    positions = await positions_of(house, selection, who)
     if not positions:
         raise NothingToExport(who.tenant)
     return positions
-
-
-async def _record(
-    house: House, what: str, positions: Sequence[int] | None, who: Actor, chart: str | None = None
-) -> None:
-    wish = RecordReplay(
-        trail=audit.trail_of(who, house.log.now()),
-        selection=f"export {what}",
-        count=0 if positions is None else len(positions),
-        chart=chart,
-        first=positions[0] if positions else None,
-        last=positions[-1] if positions else None,
-    )
-    await house.do(Request(command=wish, actor=who, key=str(uuid4())))
 
 
 async def _signed(house: House, tenant: str) -> _Signed:

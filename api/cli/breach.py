@@ -21,7 +21,7 @@ from domain.audit import Selection
 from domain.registry import Demographics
 
 COLUMNS = (
-    "patient", "name", "birth_date", "contacts", "addresses", "first_seen", "last_seen", "looks",
+    "chart", "name", "birth_date", "contacts", "addresses", "first_seen", "last_seen", "looks",
     "records", "fields",
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -49,7 +49,7 @@ def breach_report(
 ) -> None:
     """Write to FILE whose records were seen, what was shown of them, when, and how to reach them.
 
-    A CSV with a line per patient, for the notices of 45 CFR 164.404. That it was made is on record
+    A CSV with a line per chart, for the notices of 45 CFR 164.404. That it was made is on record
     before, and in the ledger of each patient that it names. FILE must not exist.
     """
     suspect = Suspect(selection=selection, session=session, client=client)
@@ -76,7 +76,7 @@ def _as_json(found: Breach, file: Path, digest: str) -> str:
     told = {
         "file": str(file),
         "sha256": digest,
-        "patients": len(found.affected),
+        "charts": len(found.affected),
         "looks": found.looks,
         "elsewhere": found.elsewhere,
     }
@@ -87,9 +87,9 @@ def _words(found: Breach, file: Path, digest: str) -> str:
     lines = [
         str(file),
         f"  SHA-256 {digest}",
-        f"  {len(found.affected)} patients in {found.looks} looks",
+        f"  {len(found.affected)} charts in {found.looks} looks",
     ]
-    lines += [f"  {n} of {what}, which name no patient" for what, n in found.elsewhere.items()]
+    lines += [f"  {n} of {what}, which name no chart" for what, n in found.elsewhere.items()]
     return "\n".join(lines)
 
 
@@ -100,7 +100,7 @@ async def _csv_lines(found: Breach, ids: OpaqueIds) -> AsyncIterator[bytes]:
         yield _row(
             [
                 ids.hide("chart", one.chart),
-                _name(known) if one.demographics else "(erased)",
+                _name(known) if one.demographics else "(unknown)",
                 known.birth_date.text if known.birth_date else "",
                 "; ".join(known.telecoms),
                 "; ".join(known.addresses),
@@ -121,7 +121,7 @@ async def _json_lines(found: Breach, ids: OpaqueIds) -> AsyncIterator[bytes]:
 def _member(one: Affected, ids: OpaqueIds) -> dict[str, object]:
     known = one.demographics
     return {
-        "patient": ids.hide("chart", one.chart),
+        "chart": ids.hide("chart", one.chart),
         "demographics": None if known is None else asdict(known),
         "first_seen": one.first,
         "last_seen": one.last,

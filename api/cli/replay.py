@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
 import click
 import msgspec
@@ -13,11 +11,10 @@ from adapters.postgres.trail import Trail
 from api.cli.place import house_at, named_operator, only_tenant, operator_actor, placed
 from api.cli.selecting import meant, selecting
 from api.house import House
-from domain import audit
-from domain.audit import RecordReplay, Selection
+from api.selected import positions_of, put_on_record
+from domain.audit import Selection
 from domain.kernel.context import Actor
 from domain.kernel.event import Erased, Recorded, Unknown
-from domain.kernel.perform import Request
 
 PAGE = 500
 
@@ -53,20 +50,9 @@ def replay(
 
 async def replayed(house: House, selection: Selection, who: Actor) -> AsyncIterator[Recorded]:
     """The selected events in order, after the replay is on record."""
+    positions = await positions_of(house, selection, who)
+    await put_on_record(house, selection.text, positions, who, selection.chart)
     trail = Trail(house.auditor, house.keys, who.tenant)
-    head = await trail.head()
-    await house.progress.reach(who.tenant, head, ["audit"], seconds=60)
-    bounded = replace(selection, upto=min(head, selection.upto or head))
-    positions = await trail.positions(bounded)
-    wish = RecordReplay(
-        trail=audit.trail_of(who, house.log.now()),
-        selection=selection.text,
-        count=len(positions),
-        chart=selection.chart,
-        first=positions[0] if positions else None,
-        last=positions[-1] if positions else None,
-    )
-    await house.do(Request(command=wish, actor=who, key=str(uuid4())))
     for start in range(0, len(positions), PAGE):
         for event in await trail.events(positions[start : start + PAGE]):
             yield event
