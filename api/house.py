@@ -57,14 +57,18 @@ class House:
     objects: ObjectStore
     api: RequestPool
     reads: RequestPool
-    rows: Source
-    """Where operations read: `reads`, behind a replica where there is one."""
+    replica: Replica | None
     auditor: RequestPool
     writer: Writer
     log: PostgresLog
     authorities: AuthorityReader
     progress: Progress
     standing: Standing
+
+    @property
+    def rows(self) -> Source:
+        """Where operations read: `reads`, behind the replica where there is one."""
+        return self.replica or self.reads
 
     async def do(self, request: Request) -> Receipt:
         """Perform a command. Raises its Refusal, and LogUnavailable."""
@@ -123,7 +127,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             objects=ObjectStore.local(settings.objects),
             api=api,
             reads=reads,
-            rows=await stack.enter_async_context(_rows(settings, api, reads)),
+            replica=await stack.enter_async_context(_replica(settings, api, reads)),
             auditor=auditor,
             writer=writer,
             log=PostgresLog(api, writer, keys, authorities, progress),
@@ -212,11 +216,13 @@ def _reading_pool(dsn: str, size: int, **named: Any) -> RequestPool:
 
 
 @asynccontextmanager
-async def _rows(settings: Settings, api: RequestPool, reads: RequestPool) -> AsyncIterator[Source]:
-    """Where operations read. A replica that is not there yet is asked for when it is."""
+async def _replica(
+    settings: Settings, api: RequestPool, reads: RequestPool
+) -> AsyncIterator[Replica | None]:
+    """The replica that the settings name. One that is not there yet is asked for when it is."""
     dsn = settings.replica_dsn("api")
     if dsn is None:
-        yield reads
+        yield None
         return
     there = _reading_pool(dsn, 1, init_size=0)
     async with _reading_pool(dsn, POOL_SIZE, init_size=0) as pool, there:

@@ -196,8 +196,9 @@ class _Rows:
             "Statements of operations by the server that answers, where there is a replica.",
             labels=["server"],
         )
-        for server, count in self._house.rows.reads.items():
-            reads.add_metric([server], count)
+        if self._house.replica is not None:
+            for server, count in self._house.replica.reads.items():
+                reads.add_metric([server], count)
         yield reads
 
 

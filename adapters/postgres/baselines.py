@@ -55,7 +55,7 @@ class Held:
     versions: dict[str, int] = field(default_factory=dict)
     """From which version on events of a stream are loaded."""
     broken: set[str] = field(default_factory=set)
-    """Streams whose baselines are of another log than what was found."""
+    """Streams that are to be loaded whole."""
     _states: dict[tuple[str, type[State]], Baseline] = field(default_factory=dict)
 
     def add(self, ident: str, stream: Stream, baseline: Baseline | None) -> None:
@@ -69,12 +69,15 @@ class Held:
 
     def before(self, stream: Stream, found: Loaded) -> Loaded:
         """What was found, as its baseline and the events since."""
-        baseline = self._states.get((found.id, stream.fold))
-        if baseline is None or stream.any_version or found.id not in self.versions:
+        if stream.any_version or found.id not in self.versions:
             return found
-        events = tuple(event for event in found.events if event.version >= baseline.version)
-        if not baseline.goes_on(events):
+        baseline = self._states.get((found.id, stream.fold))
+        since = 0 if baseline is None else baseline.version
+        events = tuple(event for event in found.events if event.version >= since)
+        # Without one, the stream was only then found to be what a reserved value stands for.
+        if baseline is None or not baseline.goes_on(events):
             self.broken.add(found.id)
+            return found
         return replace(found, events=events[1:], baseline=baseline.state)
 
 

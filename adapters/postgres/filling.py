@@ -17,10 +17,10 @@ from multiprocessing import get_context
 import asyncpg
 
 from adapters.keys.tree import KeyTree
-from adapters.postgres.apart import Apart
 from adapters.postgres.batch import Batch, Poison, Share
 from adapters.postgres.copies import Copies
 from adapters.postgres.incoming import Incoming, Span, prepare
+from adapters.postgres.logsource import LogSource
 from domain.kernel.readmodel import Projection
 
 RUN_EVENTS = 2_000
@@ -31,7 +31,7 @@ SEGMENTS = 8
 SHARED_FROM = 50_000
 """Wanted events from which on processes are worth their start."""
 MANY = 1 << 62
-HERE = Apart(None)
+HERE = LogSource(None)
 WANTED = """SELECT count(*) FROM (SELECT FROM event WHERE tenant = $1 AND type = ANY ($2::text[])
   LIMIT $3) AS wanted"""
 
@@ -75,7 +75,7 @@ class Filled:
 
 
 async def fill(
-    connection: asyncpg.Connection, keys: KeyTree, segment: Segment, log: Apart = HERE
+    connection: asyncpg.Connection, keys: KeyTree, segment: Segment, log: LogSource = HERE
 ) -> Filled:
     """Copy a segment's rows. Raises CopiesGone, and what PostgreSQL says of a bad row."""
     tenant, position, events = segment.tenant, segment.after, 0
@@ -260,7 +260,7 @@ class _Process:
         self.runner = asyncio.Runner()
         self.keys = workers.open_keys()
         self.connection = self.runner.run(_connected(workers.dsn))
-        self.log = Apart(workers.reading)
+        self.log = LogSource(workers.reading)
 
 
 async def _connected(dsn: str) -> asyncpg.Connection:

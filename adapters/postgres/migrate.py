@@ -10,7 +10,7 @@ import psycopg
 import migrations
 
 FOLDER = Path(migrations.__file__).parent
-_LOCK = 0x616E616D  # "anam": one migrator at a time per database
+LOCK = 0x616E616D  # "anam": one at a time per database changes what tables there are
 
 
 class MigrationChanged(Exception):
@@ -49,7 +49,7 @@ def migrate(dsn: str) -> list[str]:
 
 
 def _apply(connection: psycopg.Connection) -> Iterator[str]:
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     connection.execute(
         "CREATE TABLE IF NOT EXISTS public.migration (name text PRIMARY KEY,"
         " checksum text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())"

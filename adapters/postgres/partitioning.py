@@ -11,6 +11,8 @@ from typing import Final
 
 import asyncpg
 
+from adapters.postgres.migrate import LOCK
+
 RUN: Final = 20_000
 """Events of one transaction of the copy."""
 LOCK_SECONDS: Final = 2
@@ -24,7 +26,8 @@ MOST: Final = 256
 COPY: Final = "event_apart"
 Moved = Callable[[int, int], None]
 
-_LOCK: Final = "SELECT pg_advisory_lock(hashtext('anamnesis.partitioning'))"
+_NEWEST: Final = "SELECT max(name) FROM public.migration"
+_BEGUN: Final = "SELECT obj_description(to_regclass('public.' || $1), 'pg_class')"
 _COLUMNS: Final = """SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
   FROM pg_attribute WHERE attrelid = 'public.event'::regclass AND attnum > 0 AND NOT attisdropped"""
 _KIND: Final = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass('public.' || $1)"
@@ -62,6 +65,14 @@ class PartitionsUnclear(Exception):
     """Give a number of partitions from 2 to 256; an interrupted copy goes on with its own."""
 
 
+class MigrationRuns(Exception):
+    """The tables are being migrated or put into partitions. Wait until that has ended."""
+
+
+class CopyOutdated(Exception):
+    """The database was migrated since this copy began. DROP TABLE event_apart, then begin again."""
+
+
 class CopyIncomplete(Exception):
     """The copy lacks events, or the log has gaps: run `anamnesis verify`. Nothing was changed."""
 
@@ -70,13 +81,14 @@ async def partition(dsn: str, parts: int, moved: Moved) -> Mapping[str, int]:
     """Put events into so many partitions; returns how many each tenant has.
 
     `dsn` is the owner's. `moved` is told (events copied, events). Raises PartitionsUnclear,
-    PartitionedAlready, CopyIncomplete.
+    PartitionedAlready, MigrationRuns, CopyOutdated, CopyIncomplete.
     """
     if not 2 <= parts <= MOST:
         raise PartitionsUnclear(parts)
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute(_LOCK)
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            raise MigrationRuns
         if await connection.fetchval(_KIND, "event") == "p":
             raise PartitionedAlready
         await _prepare(connection, parts)
@@ -91,10 +103,12 @@ async def partition(dsn: str, parts: int, moved: Moved) -> Mapping[str, int]:
 
 async def _prepare(connection: asyncpg.Connection, parts: int) -> None:
     """An empty table in partitions with everything that stands around the one of today."""
-    known = await connection.fetchval(_PARTS, COPY)
+    known, newest = await connection.fetchval(_PARTS, COPY), await connection.fetchval(_NEWEST)
     if known not in (0, parts):
         raise PartitionsUnclear(f"{parts}, not {known}")
     if known:
+        if await connection.fetchval(_BEGUN, COPY) != newest:
+            raise CopyOutdated
         return
     async with connection.transaction():
         await connection.execute(
@@ -109,6 +123,8 @@ async def _prepare(connection: asyncpg.Connection, parts: int) -> None:
                 f"CREATE TABLE public.{name} PARTITION OF public.{COPY}"
                 f" FOR VALUES WITH (MODULUS {parts}, REMAINDER {number})"
             )
+        # What migrations add to the table later, the copy would lack.
+        await connection.execute(f"COMMENT ON TABLE public.{COPY} IS '{newest}'")
         for name in (COPY, *names):
             await connection.execute(f"ALTER TABLE public.{name} ENABLE ROW LEVEL SECURITY")
             await connection.execute(f"ALTER TABLE public.{name} FORCE ROW LEVEL SECURITY")
@@ -211,6 +227,7 @@ async def _change_places(connection: asyncpg.Connection) -> None:
     names = await connection.fetch(_INDEXES, f"public.{COPY}")
     parts = await connection.fetchval(_PARTS, COPY)
     await connection.execute("DROP TABLE public.event")
+    await connection.execute(f"COMMENT ON TABLE public.{COPY} IS NULL")
     await connection.execute(f"ALTER TABLE public.{COPY} RENAME TO event")
     for number in range(parts):
         await connection.execute(f"ALTER TABLE public.{COPY}_{number} RENAME TO event_{number}")

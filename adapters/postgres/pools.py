@@ -6,7 +6,6 @@ long, and `renew` has all the others replaced before they are used.
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -20,7 +19,6 @@ RENEW_SECONDS: Final = 2.0
 CLOSE_SECONDS: Final = 3.0
 WORK_SECONDS: Final = 30.0
 """For a statement of a projector: no step of it takes so long."""
-NOT_COUNTED: Final[Mapping[str, int]] = {"primary": 0, "replica": 0}
 _USUAL: Final[dict[str, Any]] = {
     "connection_class": Connection,
     "record_class": Record,
@@ -66,11 +64,6 @@ class RequestPool(BoundedPool):
         releasing = asyncio.ensure_future(super().release(connection, **named))
         releasing.add_done_callback(_seen)
         await asyncio.shield(releasing)
-
-    @property
-    def reads(self) -> Mapping[str, int]:
-        """Nobody counts what one server answers."""
-        return NOT_COUNTED
 
     async def fresh(self) -> "RequestPool":
         """The pool to read from. See `adapters.postgres.replica`; one server is always fresh."""

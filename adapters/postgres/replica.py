@@ -35,7 +35,8 @@ IDENTITY = """SELECT (SELECT system_identifier FROM pg_control_system())::text,
   (SELECT oid FROM pg_database WHERE datname = current_database())::text"""
 GONE = (*AWAY, asyncpg.PostgresError)
 """Whatever a replica says: a statement that stood in the way of what it had to replay, a role that
-may not sign in there. What is wrong with a statement itself, the primary says again."""
+may not sign in there. What is wrong with a statement itself, the primary says again, and that is
+no reason to leave the replica."""
 _log = structlog.get_logger("anamnesis.replica")
 
 
@@ -99,7 +100,10 @@ class Replica:
         """The pool for a statement that this one did not answer, if there is another."""
         if pool is self._primary or not isinstance(error, GONE):
             return None
-        self._leave(error)
+        self.reads["replica"] -= 1
+        self.reads["primary"] += 1
+        if isinstance(error, AWAY) and not isinstance(error, ValueError):
+            self._leave(error)
         return self._primary
 
     async def _is_fresh(self) -> bool:
@@ -140,5 +144,7 @@ class Replica:
     def _leave(self, error: BaseException) -> None:
         """Nobody asks it for a while; what it is then may be another server."""
         self._replayed, self._is_ours = -1, False
+        if time.monotonic() < self._left_until:
+            return  # another reader has said so
         self._left_until = time.monotonic() + LEAVE_SECONDS
         _log.warning("replica.left", error=type(error).__name__)

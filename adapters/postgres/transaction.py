@@ -6,7 +6,7 @@ Statements that are asked for in the same turn of the event loop are sent as one
 import asyncio
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -32,10 +32,6 @@ class _Asked:
 
 class Source(Protocol):
     """Where rows are read: one server's pool, or a replica in front of the primary."""
-
-    @property
-    def reads(self) -> Mapping[str, int]:
-        """How many statements each server answered, where there are two."""
 
     async def fresh(self) -> RequestPool:
         """The pool whose server has all that was written by now."""
@@ -84,6 +80,9 @@ class Transaction:
                 if other is None:
                     raise
                 pool = other
+                # Whatever it still does: nobody waits for it, and nobody is given it.
+                if self._connection is not None:
+                    _terminate(self._connection)
 
     async def _send(self) -> None:
         """Send what was asked in this turn of the loop, and then what was asked meanwhile."""
@@ -150,10 +149,14 @@ class Transaction:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await connection.execute("ROLLBACK")
         except Exception:  # in whatever state it is, nobody may be given it
-            with contextlib.suppress(asyncpg.InterfaceError):  # one that ended left the pool itself
-                connection.terminate()
+            _terminate(connection)
         finally:
             await pool.release(connection)
+
+
+def _terminate(connection: asyncpg.pool.PoolConnectionProxy) -> None:
+    with contextlib.suppress(asyncpg.InterfaceError):  # one that ended left the pool itself
+        connection.terminate()
 
 
 def _fail(records: asyncio.Future[list[asyncpg.Record]], error: BaseException) -> None:

@@ -17,7 +17,13 @@ from adapters.embedded import EmbeddedServerError, start_postgres
 from adapters.heads import HeadsUnreadable, KeptHeadDamaged, LogForked
 from adapters.heads.tiling import TilesStale
 from adapters.keys import KeyRefused
-from adapters.postgres.partitioning import CopyIncomplete, PartitionedAlready, PartitionsUnclear
+from adapters.postgres.partitioning import (
+    CopyIncomplete,
+    CopyOutdated,
+    MigrationRuns,
+    PartitionedAlready,
+    PartitionsUnclear,
+)
 from adapters.postgres.progress import PositionTimeout
 from adapters.postgres.rebuild import RebuildUnderWay
 from adapters.postgres.writer import LogUnavailable
@@ -39,12 +45,12 @@ RUNNING = "running.json"
 ANSWER_SECONDS = 2.0
 F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTED = (
-    BackupDamaged, BackupFailed, ClockSkew, CopyDiverged, CopyIncomplete, EmbeddedServerError,
-    EventsLost, ExportRefused, HeadsMissing, HeadsUnreadable, KeptHeadDamaged, KeyRefused,
-    KeysBeside, KeyUnreadable, LogForked, LogGap, LogUnavailable, NameInvalid, NothingToExport,
-    PartitionedAlready, PartitionsUnclear, PortTaken, PositionTimeout, ProgramsMissing,
-    ProjectorNotStarted, RebuildUnderWay, SettingMissing, SettingUnclear, SettingUnknown,
-    SigningBusy, StillFiling, TilesStale, WitnessRuns,
+    BackupDamaged, BackupFailed, ClockSkew, CopyDiverged, CopyIncomplete, CopyOutdated,
+    EmbeddedServerError, EventsLost, ExportRefused, HeadsMissing, HeadsUnreadable, KeptHeadDamaged,
+    KeyRefused, KeysBeside, KeyUnreadable, LogForked, LogGap, LogUnavailable, MigrationRuns,
+    NameInvalid, NothingToExport, PartitionedAlready, PartitionsUnclear, PortTaken,
+    PositionTimeout, ProgramsMissing, ProjectorNotStarted, RebuildUnderWay, SettingMissing,
+    SettingUnclear, SettingUnknown, SigningBusy, StillFiling, TilesStale, WitnessRuns,
 )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ async def test_no_label_is_a_word_of_a_client_a_tenant_or_an_id(world: World) ->
     page, _ = await scraped(world)
     values = set(re.findall(r'="([^"]*)"', page))
     known = {"read", "change", "none", "known", "strangers", "answered", "refused"}
-    known |= {"primary", "replica", "unauthenticated", "waiting", "sending", "parked", "dead"}
+    known |= {"unauthenticated", "waiting", "sending", "parked", "dead"}
     bounds = {value for value in values if re.fullmatch(r"[0-9.]+|\+Inf", value)}
     projections = set(re.findall(r'projection="([a-z-]+)"', page))
     assert values == known | bounds | projections

@@ -146,8 +146,8 @@ async def test_readers_of_both_servers_do_not_wait_for_each_other_in_a_circle(
     mirror: Mirrored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world: World = mirror.world
-    assert isinstance(world.house.rows, Replica)
-    asked_written, turns = world.house.rows._ask_written, itertools.count()
+    assert world.house.replica is not None
+    asked_written, turns = world.house.replica._ask_written, itertools.count()
 
     async def by_turns(_replica: Replica) -> bool:
         """As if the replica were behind each other time; both servers are asked all the same."""

@@ -3,9 +3,9 @@
 import asyncpg
 import pytest
 
-from adapters.postgres.apart import Apart
 from adapters.postgres.filling import Workers
 from adapters.postgres.incoming import Span, prepare
+from adapters.postgres.logsource import LogSource
 from adapters.postgres.rebuild import Rebuild
 from api.house import House, unwatched, workers_of
 from projections import records
@@ -66,7 +66,7 @@ async def test_a_server_that_is_no_replica_is_not_read(mirror: Mirrored, standby
     primary = await asyncpg.connect(house.settings.role_dsn("projector"))
     try:
         for dsn in (house.settings.dsn, standby.dsn(standby.primary.dsn())):
-            log = Apart(dsn)
+            log = LogSource(dsn)
             async with primary.transaction():
                 await prepare(primary, HERE)
                 span = Span(0, 10, 100)
@@ -82,10 +82,10 @@ async def test_no_event_is_left_out_where_the_replica_is_behind(
 ) -> None:
     house = mirror.world.house
     await standby.pause()
-    monkeypatch.setattr("adapters.postgres.apart.LAG_SECONDS", 0.0)
+    monkeypatch.setattr("adapters.postgres.logsource.LAG_SECONDS", 0.0)
     await mirror.world.newcomer("late")
     head = await mirror.world.head()
-    log = Apart(house.settings.replica_dsn("projector"))
+    log = LogSource(house.settings.replica_dsn("projector"))
     primary = await asyncpg.connect(house.settings.role_dsn("projector"))
     try:
         async with primary.transaction():

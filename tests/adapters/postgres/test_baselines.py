@@ -128,6 +128,19 @@ async def test_a_stream_that_a_reserved_value_stands_for_has_a_baseline_too(
         assert loads[0] == wanted
 
 
+async def test_a_stream_that_turns_out_to_be_one_that_is_known_otherwise_is_loaded_whole(
+    house: House,
+) -> None:
+    value = Reserved("test.long", "unknown until asked for")
+    ident = await opened(house, 8, value)
+    await recalled(house, Stream(fold=Filed, id=ident))
+    by_id, by_value = Stream(fold=Filed, id=ident), Stream(fold=Listed, reserved=value)
+    found = (await recalled(house, by_id, by_value)).streams[1]
+    folded = fold(by_value, found)
+    assert isinstance(folded, Listed)
+    assert len(folded.seen) == 8
+
+
 async def test_what_an_erasure_destroys_is_in_no_baseline(house: House, loads: list[int]) -> None:
     stream = Stream(fold=Listed, id=await opened(house, 8))
     other = Stream(fold=Listed, id=await opened(house, 8, tenant="lakeside"))

@@ -9,8 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from adapters.postgres import partitioning
+from adapters.postgres.migrate import LOCK
 from adapters.postgres.partitioning import (
     CopyIncomplete,
+    CopyOutdated,
+    MigrationRuns,
     PartitionedAlready,
     PartitionsUnclear,
     partition,
@@ -116,6 +119,30 @@ async def test_an_interrupted_copy_goes_on_where_it_was(
     await partition(dsn, PARTS, lambda done, total: told.append((done, total)))
     assert told[0] == (30, 72)
     assert [await assert_sound(dsn, tenant) for tenant in (HERE, THERE)] == [36, 36]
+
+
+async def test_a_copy_from_before_a_migration_is_not_gone_on_with(house: House, dsn: str) -> None:
+    await filed(house, 4)
+
+    def interrupt(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await partition(dsn, PARTS, interrupt)
+    owner = await asyncpg.connect(dsn)
+    try:
+        await owner.execute("INSERT INTO migration (name, checksum) VALUES ('9999_later', '')")
+        with pytest.raises(CopyOutdated):
+            await partition(dsn, PARTS, unmoved)
+        await owner.execute("SELECT pg_advisory_lock($1)", LOCK)
+        with pytest.raises(MigrationRuns):
+            await partition(dsn, PARTS, unmoved)
+        await owner.execute("SELECT pg_advisory_unlock($1)", LOCK)
+        await owner.execute("DROP TABLE event_apart")
+    finally:
+        await owner.close()
+    await partition(dsn, PARTS, unmoved)
+    assert [await assert_sound(dsn, tenant) for tenant in (HERE, THERE)] == [6, 6]
 
 
 async def test_it_has_every_guard_that_the_table_had_and_each_partition_is_closed(

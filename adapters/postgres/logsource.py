@@ -20,7 +20,7 @@ ASK_SECONDS: Final = 0.2
 _log = structlog.get_logger("anamnesis.replica")
 
 
-class Apart:
+class LogSource:
     """One process' reading of the log; the primary answers what the replica does not."""
 
     def __init__(self, dsn: str | None) -> None:
