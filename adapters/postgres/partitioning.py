@@ -26,6 +26,9 @@ MOST: Final = 256
 COPY: Final = "event_apart"
 Moved = Callable[[int, int], None]
 
+_HEADS: Final = """SELECT t.tenant, coalesce(h.position, 0) AS position, coalesce(
+    (SELECT max(e.position) FROM event e WHERE e.tenant = t.tenant), 0) AS last
+  FROM log_tenants() AS t (tenant) LEFT JOIN log_head h ON h.tenant = t.tenant"""
 _NEWEST: Final = "SELECT max(name) FROM public.migration"
 _BEGUN: Final = "SELECT obj_description(to_regclass('public.' || $1), 'pg_class')"
 _COLUMNS: Final = """SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
@@ -166,9 +169,16 @@ class _Copy:
             await self._connection.execute("SET LOCAL ROLE NONE")
 
     async def heads(self) -> dict[str, int]:
-        """The last position of each tenant's log."""
+        """The last position of each tenant's log. Raises CopyIncomplete.
+
+        Events beyond a head, or of a tenant without one, are what somebody tampered with: they are
+        evidence, and are not to be dropped with the table.
+        """
         async with self.writing():
-            rows = await self._connection.fetch("SELECT tenant, position FROM log_head")
+            rows = await self._connection.fetch(_HEADS)
+        for row in rows:
+            if row["position"] != row["last"]:
+                raise CopyIncomplete(row["tenant"])
         return {row["tenant"]: row["position"] for row in rows}
 
     async def go_on(self) -> dict[str, int]:

@@ -173,12 +173,25 @@ async def test_it_has_every_guard_that_the_table_had_and_each_partition_is_close
             await rows(house.settings.role_dsn(role), f"SELECT FROM {parts[0]}")
 
 
-async def test_a_log_with_a_gap_stays_as_it_is(house: House, dsn: str) -> None:
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "DELETE FROM event WHERE tenant = $1 AND position = 4",
+        "DELETE FROM event WHERE tenant = $1 AND position = 9",
+        "UPDATE log_head SET position = 6 WHERE tenant = $1",
+        "DELETE FROM log_head WHERE tenant = $1",
+    ],
+)
+async def test_a_log_that_was_tampered_with_stays_as_it_is(
+    house: House, dsn: str, tampering: str
+) -> None:
     await filed(house, 6)
-    await damage(dsn, "DELETE FROM event WHERE tenant = $1 AND position = 4", HERE)
+    await damage(dsn, tampering, HERE)
+    before = await rows(dsn, "SELECT * FROM event ORDER BY tenant, position")
     with pytest.raises(CopyIncomplete):
         await partition(dsn, PARTS, unmoved)
     assert await rows(dsn, KIND) == [("r",)]
+    assert await rows(dsn, "SELECT * FROM event ORDER BY tenant, position") == before
 
 
 async def test_whoever_holds_the_table_is_waited_for_and_appends_go_on_meanwhile(
